@@ -1,0 +1,1 @@
+"""The daemon at work, in terms of ports: intake, workers, recorder, relay, health, supervisor."""

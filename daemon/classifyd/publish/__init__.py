@@ -1,0 +1,1 @@
+"""The adapter that sends messages to the broker."""

@@ -1,0 +1,1 @@
+"""Adapters that bring pictures: the inbox folder and the Kafka topic."""

@@ -1,0 +1,1 @@
+"""The database: results, outbox and what is asked of them."""

@@ -1,0 +1,57 @@
+"""The log: one pipeline for our events and for the libraries' own lines. Times UTC, RFC 3339."""
+
+import logging
+import sys
+from typing import IO, Literal
+
+import structlog
+
+Format = Literal["auto", "console", "json"]
+
+_LIBRARY_LEVELS = {
+    "kafka": logging.WARNING,
+    "watchdog": logging.WARNING,
+    "alembic": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "uvicorn.access": logging.CRITICAL,
+    "urllib3": logging.ERROR,
+}
+
+
+def configure(level: str, form: Format, stream: IO[str] | None = None) -> None:
+    """Sets up logging for the process.
+
+    `level` is one of debug, info, warning, error; `form` auto means lines for people on a terminal and
+    JSON otherwise; `stream` is standard error by default.
+    """
+    target = stream or sys.stderr
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    as_json = form == "json" or (form == "auto" and not target.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=target.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name, library_level in _LIBRARY_LEVELS.items():
+        logging.getLogger(name).setLevel(max(library_level, root.level))
+    logging.captureWarnings(True)
