@@ -76,7 +76,7 @@ def _encoded_pictures(data: Path, split: str) -> Iterator[tuple[str, bytes]]:
 
 
 def augmented(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A copy of uint8 [N, 32, 32, 3], each picture shifted by up to four pixels and mirrored half the time."""
+    """A copy of uint8 [N, 32, 32, 3]: each picture shifted by up to four pixels, mirrored half the time."""
     edge = ((0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0))
     padded = np.pad(pixels, edge, mode="reflect")
     out = np.empty_like(pixels)

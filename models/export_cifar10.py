@@ -1,0 +1,96 @@
+"""Writes the bundled model's two forms from the trained weights; needs the extra `train`.
+
+    python models/export_cifar10.py --weights build/cifar10/average.weights.h5
+
+`<into>/1/` is a SavedModel with the signature of the official ResNet v2 for TensorFlow Serving (JPEGs in,
+classes and probabilities out), `<into>/model.onnx` the network alone (normalised pixels in, probabilities
+out) for the daemon's embedded engine. Prints the checksums that the model card names.
+"""
+
+import argparse
+import hashlib
+import shutil
+from pathlib import Path
+
+import keras
+import onnx
+import tensorflow as tf
+
+import resnet_v2
+
+SIDE = 32
+OPSET = 17
+
+
+class Service(tf.Module):
+    """Answers for encoded JPEGs of any size as the official model does: decoding, resizing and normalising
+    are part of the graph."""
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__()
+        self.network = network
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        pixels = tf.map_fn(
+            _pixels, image_bytes, fn_output_signature=tf.TensorSpec((SIDE, SIDE, 3), tf.float32)
+        )
+        probabilities = self.network((pixels - resnet_v2.MEAN) / resnet_v2.STD, training=False)
+        return {"classes": tf.argmax(probabilities, axis=1), "probabilities": probabilities}
+
+
+def _pixels(encoded: tf.Tensor) -> tf.Tensor:
+    """One JPEG as float32 [32, 32, 3] in 0..255."""
+    decoded = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.image.resize(decoded, (SIDE, SIDE), method="bilinear", antialias=True)
+
+
+def with_probabilities(network: keras.Model) -> keras.Model:
+    """The network with a softmax behind its logits."""
+    probabilities = keras.layers.Softmax(name="probabilities")(network.output)
+    return keras.Model(network.input, probabilities, name=network.name)
+
+
+def write_saved_model(network: keras.Model, folder: Path) -> None:
+    """Writes the SavedModel into `folder`, replacing what was there."""
+    service = Service(network)
+    shutil.rmtree(folder, ignore_errors=True)
+    tf.saved_model.save(service, str(folder), signatures={"serving_default": service.serve})
+
+
+def write_onnx(network: keras.Model, file: Path) -> None:
+    """Writes the network for any batch size: `pixels` in, `probabilities` out."""
+    signature = [keras.InputSpec(dtype="float32", shape=(None, SIDE, SIDE, 3), name="pixels")]
+    network.export(file, format="onnx", input_signature=signature, opset_version=OPSET, verbose=False)
+    model = onnx.load(file)
+    [given], [wanted] = model.graph.input, model.graph.output
+    [last] = [node for node in model.graph.node if wanted.name in node.output]
+    last.output[0] = wanted.name = "probabilities"
+    for value in (given, wanted):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, file)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, default=Path("build/cifar10/average.weights.h5"))
+    parser.add_argument("--into", type=Path, default=Path(__file__).parent / "resnet_cifar10")
+    arguments = parser.parse_args()
+
+    network = resnet_v2.build()
+    network.load_weights(arguments.weights)
+    network = with_probabilities(network)
+    arguments.into.mkdir(parents=True, exist_ok=True)
+    write_saved_model(network, arguments.into / "1")
+    write_onnx(network, arguments.into / "model.onnx")
+    for file in sorted(path for path in arguments.into.rglob("*") if path.is_file()):
+        print(
+            hashlib.sha256(file.read_bytes()).hexdigest(),
+            file.stat().st_size,
+            file.relative_to(arguments.into),
+        )
+
+
+if __name__ == "__main__":
+    main()
