@@ -1,0 +1,186 @@
+"""A model's intake: two lanes with credits of their own before one passive batcher."""
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+from classifyd.core.batching import ALL_LANES, Batcher
+from classifyd.core.credits import Credits
+from classifyd.core.values import Delivery, Lane, Rejected, Settlement
+from classifyd.telemetry import metrics
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiting:
+    """A delivery in the intake; `since` is monotonic."""
+
+    delivery: Delivery
+    lane: Lane
+    since: float
+
+
+class Intake:
+    """The bounded queue between the sources and a model's workers.
+
+    It takes nothing while it is closed: the model is away, or the daemon stops. Pictures that the gate
+    refused pass it by, to `refused`.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        batcher: Batcher[Waiting],
+        lane_credits: dict[Lane, Credits],
+        refused: Callable[[Delivery, Rejected], None],
+    ) -> None:
+        self._model = model
+        self._batcher = batcher
+        self._credits = lane_credits
+        self._refused = refused
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
+        self._closed: str | None = "the model has not answered yet"
+        self._stopped = False
+        self._in_flight: dict[object, float] = {}
+
+    def inlet(self, lane: Lane) -> "LaneInlet":
+        """The lane, as a source sees it."""
+        return LaneInlet(self, lane)
+
+    @property
+    def closed(self) -> str | None:
+        return self._closed
+
+    @property
+    def in_flight(self) -> int:
+        """Pictures that were offered and are not settled."""
+        return len(self._in_flight)
+
+    def oldest(self) -> float | None:
+        """When the picture was offered that has been under way for longest (monotonic), or None."""
+        with self._lock:
+            return next(iter(self._in_flight.values()), None)
+
+    def open(self) -> None:
+        """The model answers: pictures are taken, and given to workers."""
+        with self._lock:
+            if not self._stopped:
+                self._closed = None
+                self._work.notify_all()
+                self._room.notify_all()
+
+    def close(self, reason: str) -> None:
+        """The model is away. What waits in bulk is kept; somebody waits for the rest: it is handed back."""
+        with self._lock:
+            if not self._stopped:
+                self._closed = reason
+            interactive = self._batcher.clear(Lane.INTERACTIVE)
+            self._room.notify_all()
+        for waiting in interactive:
+            waiting.delivery.settle(Settlement.retry(reason))
+
+    def stop(self, reason: str) -> None:
+        """The daemon stops: nothing is taken or handed out any more; what waits is offered again later."""
+        self.close(reason)
+        with self._lock:
+            self._closed = reason
+            self._stopped = True
+            self._work.notify_all()
+            self._room.notify_all()
+
+    def reserve(self, lane: Lane, size: int, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            while self._closed is not None or not self._credits[lane].take(size):
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or self._stopped:
+                    return False
+                self._room.wait(remaining)
+            self._measure(lane)
+            return True
+
+    def release(self, lane: Lane, size: int) -> None:
+        with self._lock:
+            self._credits[lane].give_back(size)
+            self._measure(lane)
+            self._room.notify_all()
+
+    def offer(self, lane: Lane, delivery: Delivery) -> None:
+        # A token stands for the delivery: one that knew itself would be a cycle and outlive its settling.
+        token = object()
+        since = time.monotonic()
+        tracked = replace(delivery, settle=lambda settlement: self._settle(token, delivery, settlement))
+        with self._lock:
+            self._in_flight[token] = since
+            handed_back = self._closed if lane is Lane.INTERACTIVE else None
+            if tracked.refusal is None and handed_back is None:
+                self._batcher.add(Waiting(tracked, lane, since), delivery.image.size_bytes, lane)
+                self._work.notify_all()
+                return
+        if tracked.refusal is not None:
+            self._refused(tracked, tracked.refusal)
+        else:
+            tracked.settle(Settlement.retry(handed_back or ""))
+
+    def take(self, lanes: Collection[Lane] = ALL_LANES) -> list[Waiting] | None:
+        """Waits for the next batch of these lanes; None when the intake has stopped."""
+        with self._lock:
+            while True:
+                if self._stopped:
+                    return None
+                if self._closed is None and (batch := self._batcher.take(lanes)):
+                    return batch
+                self._work.wait(timeout=60.0)
+
+    def put_back(self, batch: Collection[Waiting]) -> None:
+        """Returns what was taken and could not be answered, to the head of its lane.
+
+        While the intake is closed, what somebody waits for is handed back instead."""
+        with self._lock:
+            closed = self._closed
+            handed_back = [waiting for waiting in batch if closed and waiting.lane is Lane.INTERACTIVE]
+            for waiting in reversed(list(batch)):
+                if waiting not in handed_back:
+                    size = waiting.delivery.image.size_bytes
+                    self._batcher.put_back(waiting, size, waiting.lane)
+            self._work.notify_all()
+        for waiting in handed_back:
+            waiting.delivery.settle(Settlement.retry(closed or ""))
+
+    def limit_batch(self, max_items: int) -> None:
+        """Batches hold no more than this from now on."""
+        with self._lock:
+            self._batcher.limit_items(max_items)
+
+    def _settle(self, token: object, delivery: Delivery, settlement: Settlement) -> None:
+        with self._lock:
+            del self._in_flight[token]  # a second call is a fault in the pipeline, and stops it
+        delivery.settle(settlement)
+
+    def _measure(self, lane: Lane) -> None:
+        held = self._credits[lane]
+        metrics.intake_items.labels(self._model, lane).set(held.items)
+        metrics.intake_bytes.labels(self._model, lane).set(held.bytes)
+
+
+class LaneInlet:
+    """One lane of an intake: what a source holds (`core.ports.Inlet`)."""
+
+    def __init__(self, intake: Intake, lane: Lane) -> None:
+        self._intake = intake
+        self._lane = lane
+
+    def reserve(self, size: int, timeout: float = 0.0) -> bool:
+        return self._intake.reserve(self._lane, size, timeout)
+
+    def release(self, size: int) -> None:
+        self._intake.release(self._lane, size)
+
+    def offer(self, delivery: Delivery) -> None:
+        self._intake.offer(self._lane, delivery)
+
+    @property
+    def closed(self) -> str | None:
+        return self._intake.closed

@@ -1,0 +1,195 @@
+"""Records outcomes: the owner of the database's writing side."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from classifyd.core.backoff import Backoff
+from classifyd.core.errors import StoreUnavailable, UnstorableRow
+from classifyd.core.ports import Part, ResultStore
+from classifyd.core.values import Delivery, Message, Outcome, Reason, Rejected, Result, Settlement
+from classifyd.pipeline.tally import Tally
+from classifyd.telemetry import metrics
+
+MAX_GROUP = 256
+"""Rows in one transaction at most: beyond it a commit gains little, and the first waits for the last."""
+
+PRUNE_AT_ONCE = 1000
+LONGEST_IDLE = 60.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    delivery: Delivery
+    result: Result
+    messages: tuple[Message, ...]
+
+
+class Recorder:
+    """A service that writes what waits in one transaction, and settles each delivery after its commit.
+
+    `compose(result, delivery)` makes the messages that go to the outbox with a new row; `new_id` makes
+    ULIDs that rise. `committed` is called after each transaction that may have put messages there.
+    While the database cannot be written, the same transaction is tried again: nothing is settled.
+    """
+
+    name = "recorder"
+
+    def __init__(
+        self,
+        store: ResultStore,
+        compose: Callable[[Result, Delivery], tuple[Message, ...]],
+        part: Part,
+        tally: Tally,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._compose = compose
+        self._part = part
+        self._tally = tally
+        self._clock = clock
+        self._new_id = new_id
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[Delivery, Outcome, str]] = deque()
+        self._published: list[int] = []
+        self._prune_before: datetime | None = None
+        self._busy = False
+        self._stopped = False
+        self.committed: Callable[[], None] = lambda: None
+
+    def submit(self, delivery: Delivery, outcome: Outcome, model: str) -> None:
+        """Takes over a delivery with what was found. Never blocks: it is under credit."""
+        with self._changed:
+            self._waiting.append((delivery, outcome, model))
+            self._changed.notify_all()
+
+    def mark_published(self, positions: Sequence[int]) -> None:
+        """Has these outbox rows marked in the next transaction."""
+        with self._changed:
+            self._published.extend(positions)
+            self._changed.notify_all()
+
+    def prune_outbox(self, before: datetime) -> None:
+        """Has outbox rows deleted that were published before then, a few at a time, when there is time."""
+        with self._changed:
+            self._prune_before = before
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until nothing waits to be written; False when `timeout` seconds did not suffice."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._has_work() and not self._busy, timeout)
+
+    def run(self) -> None:
+        """Writes until stopped and worked off; what cannot be written by then is left unsettled."""
+        self._part.up()
+        while True:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+                while not self._has_work():
+                    if self._stopped:
+                        return
+                    self._changed.wait(LONGEST_IDLE)
+                self._busy = True
+                taken = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
+                published, self._published = self._published, []
+                prune_before, self._prune_before = self._prune_before, None
+            if not self._record([self._entry(*item) for item in taken], published):
+                return
+            if prune_before is not None:
+                self._prune(prune_before)
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._published or self._prune_before)
+
+    def _entry(self, delivery: Delivery, outcome: Outcome, model: str) -> _Entry:
+        image = delivery.image
+        result = Result(
+            id=self._new_id(),
+            origin=image.origin,
+            outcome=outcome,
+            model=model,
+            sha256=image.sha256,
+            size_bytes=image.size_bytes,
+            width=image.width,
+            height=image.height,
+            received_at=image.received_at,
+            classified_at=self._clock(),
+        )
+        result = replace(result, stored_path=delivery.place(result))
+        return _Entry(delivery, result, self._compose(result, delivery))
+
+    def _record(self, entries: list[_Entry], published: list[int]) -> bool:
+        """False when the database could not be written before the recorder was stopped."""
+        kept = [entry for entry in entries if entry.result.status in entry.delivery.records]
+        for entry in entries:
+            if entry.result.status not in entry.delivery.records:
+                self._settle(entry, entry.result)
+        started = time.monotonic()
+        try:
+            recorded = self._write_patiently(kept, published)
+        except UnstorableRow:
+            return self._record([], published) and all(self._record_alone(entry) for entry in kept)
+        if recorded is None:
+            return False
+        metrics.stage_duration.labels("record").observe(time.monotonic() - started)
+        self.committed()
+        for entry, result in zip(kept, recorded, strict=True):
+            self._settle(entry, result)
+        return True
+
+    def _record_alone(self, entry: _Entry) -> bool:
+        """Records a picture of a refused transaction; one whose own data the database refuses is rejected."""
+        try:
+            recorded = self._write_patiently([entry], [])
+        except UnstorableRow as error:
+            outcome = Rejected(Reason.NOT_RECORDABLE, f"the database refuses its data: {error}")
+            result = replace(entry.result, outcome=outcome, width=None, height=None)
+            entry = replace(entry, result=result, messages=self._compose(result, entry.delivery))
+            recorded = self._write_patiently([entry], [])
+        if recorded is None:
+            return False
+        self.committed()
+        self._settle(entry, recorded[0])
+        return True
+
+    def _settle(self, entry: _Entry, result: Result) -> None:
+        self._tally.count(result, new=result is entry.result)
+        entry.delivery.settle(Settlement.of(result))
+
+    def _write_patiently(self, entries: list[_Entry], published: list[int]) -> list[Result] | None:
+        """Writes, again and again while the database is away; None when stopped meanwhile."""
+        rows = [(entry.result, entry.messages) for entry in entries]
+        if not rows and not published:
+            return []
+        backoff = Backoff(first=0.1, longest=5.0)
+        while True:
+            try:
+                recorded = self._store.write(rows, published)
+            except StoreUnavailable as error:
+                self._part.down(str(error))
+                with self._changed:
+                    if self._changed.wait_for(lambda: self._stopped, backoff.next()):
+                        return None
+            else:
+                self._part.up()
+                return recorded
+
+    def _prune(self, before: datetime) -> None:
+        try:
+            deleted = self._store.prune_outbox(before, PRUNE_AT_ONCE)
+        except StoreUnavailable as error:
+            self._part.down(str(error))
+            return
+        if deleted == PRUNE_AT_ONCE:
+            self.prune_outbox(before)

@@ -1,0 +1,163 @@
+"""Publishes what waits in the outbox, in order, and has it marked after the broker's acknowledgement."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from classifyd.core.backoff import Backoff
+from classifyd.core.errors import MessageTooLarge, PublishError, StoreUnavailable
+from classifyd.core.ports import Outbox, Part, Publisher
+from classifyd.core.values import Message, Pending
+from classifyd.telemetry import emit, metrics
+from classifyd.telemetry.pipeline import ValueOmitted
+
+BATCH_BYTES = 8 * 2**20
+PUBLISH_TIMEOUT = 30.0
+LONGEST_IDLE = 5.0
+
+
+@dataclass(slots=True)
+class _Blocked:
+    """A topic that failed: not tried before `until` (monotonic)."""
+
+    backoff: Backoff
+    reason: str
+    until: float
+
+
+class Relay:
+    """A service. Order holds per topic; a topic that fails waits with backoff and blocks only itself.
+
+    `mark(positions)` has rows marked as published; until that is committed, `after` keeps them from being
+    read again. A crash between acknowledgement and mark sends a message twice, with the same `ce_id`.
+    `without_value` makes the form of a dead letter that fits any broker.
+    """
+
+    name = "relay"
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        mark: Callable[[Sequence[int]], None],
+        without_value: Callable[[Message], Message],
+        part: Part,
+    ) -> None:
+        self._outbox = outbox
+        self._publisher = publisher
+        self._mark = mark
+        self._without_value = without_value
+        self._part = part
+        self._after: dict[str, int] = {}
+        self._blocked: dict[str, _Blocked] = {}
+        self._changed = threading.Condition()
+        self._hinted = True
+        self._stop_at: float | None = None
+
+    def hint(self) -> None:
+        """There may be something new. Never blocks."""
+        with self._changed:
+            self._hinted = True
+            self._changed.notify_all()
+
+    def run(self) -> None:
+        """Publishes until stopped; then what waits, as far as the time given to `stop_within` allows."""
+        self._part.up()
+        try:
+            while not self._ended():
+                if not self._publish_next():
+                    with self._changed:
+                        if self._stop_at is not None:
+                            return
+                        self._changed.wait_for(self._awakened, self._idle_seconds())
+                        self._hinted = False
+        finally:
+            self._publisher.close(self._seconds_left())
+
+    def stop(self) -> None:
+        self.stop_within(0.0)
+
+    def stop_within(self, seconds: float) -> None:
+        """Asks it to publish what waits, for `seconds` at most, and to end."""
+        with self._changed:
+            if self._stop_at is None:
+                self._stop_at = time.monotonic() + seconds
+            self._changed.notify_all()
+
+    def _awakened(self) -> bool:
+        return self._hinted or self._stop_at is not None
+
+    def _ended(self) -> bool:
+        return self._stop_at is not None and time.monotonic() >= self._stop_at
+
+    def _seconds_left(self) -> float:
+        if self._stop_at is None:
+            return PUBLISH_TIMEOUT
+        return min(PUBLISH_TIMEOUT, max(0.1, self._stop_at - time.monotonic()))
+
+    def _idle_seconds(self) -> float:
+        now = time.monotonic()
+        return min([LONGEST_IDLE, *(max(0.0, topic.until - now) for topic in self._blocked.values())])
+
+    def _publish_next(self) -> bool:
+        """Publishes one batch; False when nothing could be sent now."""
+        now = time.monotonic()
+        resting = [topic for topic, blocked in self._blocked.items() if blocked.until > now]
+        try:
+            batch = self._outbox.pending(self._after, resting, BATCH_BYTES)
+            metrics.outbox_pending.set(self._outbox.count() if resting or not batch else len(batch))
+        except StoreUnavailable as error:
+            self._part.down(str(error))
+            return False
+        if not batch:
+            return False
+        started = time.monotonic()
+        outcomes = self._publisher.publish(batch, self._seconds_left())
+        metrics.stage_duration.labels("publish").observe(time.monotonic() - started)
+        self._conclude(batch, outcomes)
+        return True
+
+    def _conclude(self, batch: list[Pending], outcomes: Mapping[int, PublishError | None]) -> None:
+        """Marks what went out. The first failure of a topic ends it for now: what follows keeps its order."""
+        marked: list[int] = []
+        failed: set[str] = set()
+        for pending in batch:
+            topic = pending.message.topic
+            if topic in failed:
+                continue
+            error = outcomes[pending.position]
+            if isinstance(error, MessageTooLarge):
+                error = self._publish_without_value(pending, error)
+            if error is None:
+                marked.append(pending.position)
+                self._after[topic] = pending.position
+                self._blocked.pop(topic, None)
+                metrics.published.labels(topic).inc()
+            else:
+                failed.add(topic)
+                self._block(topic, error)
+        if marked:
+            self._mark(marked)
+        self._tell()
+
+    def _publish_without_value(self, pending: Pending, error: PublishError) -> PublishError | None:
+        reduced = self._without_value(pending.message)
+        if reduced == pending.message:
+            return error
+        emit(ValueOmitted(topic=pending.message.topic, detail=str(error)))
+        retry = replace(pending, message=reduced)
+        return self._publisher.publish([retry], self._seconds_left())[pending.position]
+
+    def _block(self, topic: str, error: PublishError) -> None:
+        blocked = self._blocked.setdefault(topic, _Blocked(Backoff(0.25, 30.0), "", 0.0))
+        blocked.reason = str(error)
+        blocked.until = time.monotonic() + blocked.backoff.next()
+
+    def _tell(self) -> None:
+        if self._blocked:
+            self._part.down(
+                "; ".join(f"topic {name}: {topic.reason}" for name, topic in self._blocked.items())
+            )
+        else:
+            self._part.up()

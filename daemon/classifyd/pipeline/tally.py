@@ -1,0 +1,59 @@
+"""Counts outcomes, and tells of each: the figures of the live line and of the minute's summary."""
+
+import threading
+
+from classifyd.core.grouping import Grouping
+from classifyd.core.values import Rejected, Result
+from classifyd.telemetry import emit
+from classifyd.telemetry.pipeline import PictureClassified, PictureRejected, RejectionsGrouped
+
+
+class Tally:
+    """Safe from any thread. `done` and `rejected` count new outcomes since the start."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._grouping = Grouping()
+        self.done = 0
+        self.rejected = 0
+
+    def count(self, result: Result, *, new: bool) -> None:
+        """Counts a settled result; one that an earlier delivery had recorded already is not `new`."""
+        if not new:
+            return
+        if not isinstance(result.outcome, Rejected):
+            with self._lock:
+                self.done += 1
+            emit(
+                PictureClassified(
+                    id=result.id,
+                    origin=result.origin.key,
+                    source=result.origin.source,
+                    model=result.model,
+                    label=result.outcome.best.label,
+                    seconds=(result.classified_at - result.received_at).total_seconds(),
+                )
+            )
+            return
+        event = PictureRejected(
+            id=result.id,
+            origin=result.origin.key,
+            source=result.origin.source,
+            model=result.model,
+            reason=result.outcome.reason,
+            detail=result.outcome.detail,
+        )
+        with self._lock:
+            self.rejected += 1
+            named = self._grouping.admit(result.outcome.reason)
+        if named:
+            emit(event)
+        else:
+            event.measure()
+
+    def close_minute(self) -> None:
+        """Tells of the rejections that were not named one by one."""
+        with self._lock:
+            grouped = self._grouping.close()
+        for reason, count in grouped.items():
+            emit(RejectionsGrouped(reason=reason, count=count))
