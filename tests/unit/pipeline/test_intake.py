@@ -1,0 +1,148 @@
+import threading
+
+import pytest
+
+from classifyd.core.batching import Batcher
+from classifyd.core.credits import Credits
+from classifyd.core.values import Disposition, Lane, Reason, Rejected, Settlement
+from classifyd.pipeline.intake import Intake
+from tests.unit.pipeline.fakes import BOUND, Settlements
+
+
+@pytest.fixture
+def settlements() -> Settlements:
+    return Settlements()
+
+
+def make_intake(refused=lambda delivery, refusal: None, items: int = 2) -> Intake:
+    return Intake("resnet", Batcher(8, 10_000), {lane: Credits(items, 1000) for lane in Lane}, refused)
+
+
+def names(batch) -> list[str]:
+    return [waiting.delivery.image.origin.name for waiting in batch]
+
+
+def test_nothing_is_taken_before_the_model_answered():
+    intake = make_intake()
+    assert not intake.inlet(Lane.BULK).reserve(1)
+    assert "not answered" in intake.inlet(Lane.BULK).closed
+    intake.open()
+    assert intake.inlet(Lane.BULK).closed is None
+    assert intake.inlet(Lane.BULK).reserve(1)
+
+
+def test_each_lane_has_credits_of_its_own():
+    intake = make_intake()
+    intake.open()
+    bulk, interactive = intake.inlet(Lane.BULK), intake.inlet(Lane.INTERACTIVE)
+    assert bulk.reserve(1)
+    assert bulk.reserve(1)
+    assert not bulk.reserve(1)
+    assert interactive.reserve(1)
+
+
+def test_a_waiting_reservation_succeeds_as_soon_as_credit_comes_back():
+    intake = make_intake(items=1)
+    intake.open()
+    inlet = intake.inlet(Lane.BULK)
+    assert inlet.reserve(1)
+    got = []
+    thread = threading.Thread(target=lambda: got.append(inlet.reserve(1, timeout=BOUND)))
+    thread.start()
+    inlet.release(1)
+    thread.join(BOUND)
+    assert got == [True]
+
+
+def test_a_waiting_reservation_ends_when_the_intake_stops():
+    intake = make_intake(items=1)
+    intake.open()
+    inlet = intake.inlet(Lane.BULK)
+    assert inlet.reserve(1)
+    got = []
+    thread = threading.Thread(target=lambda: got.append(inlet.reserve(1, timeout=600)))
+    thread.start()
+    intake.stop("the daemon is stopping")
+    thread.join(BOUND)
+    assert got == [False]
+
+
+def test_when_the_model_goes_away_people_are_answered_at_once_and_bulk_waits(settlements):
+    intake = make_intake()
+    intake.open()
+    intake.inlet(Lane.BULK).offer(settlements.delivery("bulk.jpg"))
+    intake.inlet(Lane.INTERACTIVE).offer(settlements.delivery("http.jpg"))
+    intake.close("model resnet is away: refused")
+    (answer,) = settlements.wait("http.jpg")
+    assert answer == Settlement.retry("model resnet is away: refused")
+    assert intake.in_flight == 1
+    intake.open()
+    assert names(intake.take()) == ["bulk.jpg"]
+
+
+def test_what_people_send_while_it_is_closed_comes_back_at_once(settlements):
+    intake = make_intake()
+    intake.inlet(Lane.INTERACTIVE).offer(settlements.delivery("http.jpg"))
+    assert settlements.wait("http.jpg")[0].disposition is Disposition.RETRY
+
+
+def test_a_refused_picture_passes_the_queue_by(settlements):
+    refused = []
+    intake = make_intake(lambda delivery, refusal: refused.append((delivery.image.origin.name, refusal)))
+    refusal = Rejected(Reason.EMPTY, "it is empty")
+    intake.inlet(Lane.BULK).offer(settlements.delivery("empty.jpg", refusal=refusal))
+    assert refused == [("empty.jpg", refusal)]
+
+
+def test_a_batch_that_was_not_answered_returns_to_the_head(settlements):
+    intake = make_intake(items=5)
+    intake.open()
+    for name in ("1", "2", "3"):
+        intake.inlet(Lane.BULK).offer(settlements.delivery(name))
+    intake.limit_batch(2)
+    batch = intake.take()
+    intake.put_back(batch)
+    assert names(intake.take()) == ["1", "2"]
+    assert names(intake.take()) == ["3"]
+
+
+def test_interactive_pictures_are_handed_back_when_they_return_to_a_closed_intake(settlements):
+    intake = make_intake()
+    intake.open()
+    intake.inlet(Lane.INTERACTIVE).offer(settlements.delivery("http.jpg"))
+    batch = intake.take()
+    intake.close("away")
+    intake.put_back(batch)
+    assert settlements.wait("http.jpg") == [Settlement.retry("away")]
+
+
+def test_interactive_pictures_stay_when_they_return_to_an_open_intake(settlements):
+    intake = make_intake()
+    intake.open()
+    intake.inlet(Lane.INTERACTIVE).offer(settlements.delivery("http.jpg"))
+    intake.put_back(intake.take())
+    assert names(intake.take()) == ["http.jpg"]
+
+
+def test_a_stopped_intake_gives_no_work_and_does_not_open_again(settlements):
+    intake = make_intake()
+    intake.open()
+    intake.inlet(Lane.BULK).offer(settlements.delivery("bulk.jpg"))
+    intake.stop("the daemon is stopping")
+    intake.open()
+    intake.close("away")
+    assert intake.take() is None
+    assert intake.closed == "the daemon is stopping"
+    assert settlements.taken == {}
+
+
+def test_settling_twice_is_a_fault(settlements):
+    intake = make_intake()
+    intake.open()
+    intake.inlet(Lane.BULK).offer(settlements.delivery("a.jpg"))
+    assert intake.oldest() is not None
+    delivery = intake.take()[0].delivery
+    delivery.settle(Settlement.retry("once"))
+    assert intake.oldest() is None
+    with pytest.raises(KeyError):
+        delivery.settle(Settlement.retry("twice"))
