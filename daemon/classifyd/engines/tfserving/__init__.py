@@ -1,0 +1,5 @@
+"""The engine that asks a TensorFlow Serving over REST."""
+
+from classifyd.engines.tfserving.classifier import TFServingClassifier, TFServingConfig
+
+__all__ = ["TFServingClassifier", "TFServingConfig"]
