@@ -170,8 +170,7 @@ class FakeOutbox:
         return [
             pending
             for pending in self.waiting
-            if pending.message.topic not in exclude
-            and pending.position > after.get(pending.message.topic, 0)
+            if pending.message.topic not in exclude and pending.position > after.get(pending.message.topic, 0)
         ][:3]
 
     def topics(self) -> list[str]:
