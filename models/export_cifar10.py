@@ -40,9 +40,15 @@ class Service(tf.Module):
 
 
 def _pixels(encoded: tf.Tensor) -> tf.Tensor:
-    """One JPEG as float32 [32, 32, 3] in 0..255."""
+    """One JPEG as float32 [32, 32, 3] in 0..255: decoded and reduced as Pillow does it in the daemon's own
+    engine, which resamples the columns, then the rows, and rounds to bytes after each."""
     decoded = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-    return tf.image.resize(decoded, (SIDE, SIDE), method="bilinear", antialias=True)
+    columns = _resized(decoded, tf.shape(decoded)[0], SIDE)
+    return _resized(columns, SIDE, SIDE)
+
+
+def _resized(pixels: tf.Tensor, height: tf.Tensor | int, width: int) -> tf.Tensor:
+    return tf.floor(tf.image.resize(pixels, (height, width), method="bilinear", antialias=True) + 0.5)
 
 
 def with_probabilities(network: keras.Model) -> keras.Model:
