@@ -9,6 +9,7 @@ from classifyd.settings.kafka import KafkaInput, KafkaOutput, KafkaSettings
 from classifyd.settings.load import load
 from classifyd.settings.models import ModelSettings, OnnxModel, TfServingModel
 from classifyd.settings.root import Settings
+from classifyd.settings.show import to_toml
 from classifyd.settings.tables import (
     DatabaseSettings,
     HttpSettings,
@@ -33,4 +34,5 @@ __all__ = [
     "Settings",
     "TfServingModel",
     "load",
+    "to_toml",
 ]

@@ -39,8 +39,8 @@ def _folders(settings: Settings) -> Iterator[Conflict]:
     for name, folder in (("done", inbox.done), ("failed", inbox.failed)):
         if _within(inbox.path, folder):
             yield ("inbox", name), f"{folder} holds the inbox {inbox.path}: choose a folder beside it"
-        elif _within(folder, inbox.path):
-            yield ("inbox", name), f"{folder} lies in the inbox {inbox.path}: choose a folder outside it"
+        elif _within(folder, inbox.path / ".classifyd"):
+            yield ("inbox", name), f"{folder} lies where claimed files are kept: choose another folder"
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -17,6 +17,7 @@ _SET_ELSEWHERE = {
 }
 _CONSUMER_OWNED = frozenset(
     {
+        "allow_auto_create_topics",
         "auto_offset_reset",
         "consumer_timeout_ms",
         "default_offset_commit_callback",

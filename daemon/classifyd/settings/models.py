@@ -46,6 +46,7 @@ class TfServingModel(_Model):
     version_refresh: Duration = 30.0
     signature: Name | None = None
     input: Name | None = None
+    output: Name | None = None
     timeout: Duration = 20.0
     proxy: Url | None = None
 

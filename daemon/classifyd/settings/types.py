@@ -64,12 +64,18 @@ def _scalar(text: str) -> Any:
 
 
 Duration = Annotated[
-    float, BeforeValidator(units.duration), PlainSerializer(units.duration_text, return_type=str)
+    float,
+    BeforeValidator(units.duration),
+    PlainSerializer(units.duration_text, return_type=str, when_used="json"),
 ]
 """Seconds."""
-Size = Annotated[int, BeforeValidator(units.size), PlainSerializer(units.size_text, return_type=str)]
+Size = Annotated[
+    int, BeforeValidator(units.size), PlainSerializer(units.size_text, return_type=str, when_used="json")
+]
 """Bytes."""
-Pixels = Annotated[int, BeforeValidator(units.pixels), PlainSerializer(units.pixels_text, return_type=str)]
+Pixels = Annotated[
+    int, BeforeValidator(units.pixels), PlainSerializer(units.pixels_text, return_type=str, when_used="json")
+]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]

@@ -1,0 +1,5 @@
+"""`python -m classifyd`: the console script, where it is not on the path."""
+
+from classifyd.cli import main
+
+main()

@@ -1,0 +1,42 @@
+"""All commands in one application.
+
+A command's module imports what it needs inside the command, so that help and shell completion stay quick.
+"""
+
+from typing import Annotated
+
+import typer
+
+import classifyd
+from classifyd.cli import check, classify, config, models, results, run
+
+app = typer.Typer(
+    name="classifyd",
+    help="Classifies every JPEG of a folder, a Kafka topic and HTTP requests, and loses none.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"classifyd {classifyd.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Classifies every JPEG of a folder, a Kafka topic and HTTP requests, and loses none."""
+
+
+app.command()(run.run)
+app.command()(classify.classify)
+app.add_typer(results.app, name="results")
+app.add_typer(models.app, name="models")
+app.command()(check.check)
+app.add_typer(config.app, name="config")

@@ -1,0 +1,31 @@
+"""What a person wants to know once the daemon runs."""
+
+from collections.abc import Iterator
+
+from classifyd.settings import Settings
+from classifyd.settings.models import BUNDLED, OnnxModel
+
+
+def guidance(settings: Settings) -> Iterator[str]:
+    """Where pictures go in, where results come out, and what the bundled model does not know."""
+    if settings.inbox.enabled:
+        yield f"Drop pictures into {settings.inbox.path}"
+    if settings.kafka.enabled and settings.kafka.input.topic:
+        yield f"or produce them to the Kafka topic {settings.kafka.input.topic}"
+    if settings.http.enabled:
+        host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
+        address = f"http://{host}:{settings.http.port}"
+        yield f"or send them: curl -F image=@cat.jpg {address}/classify/{settings.default_model}"
+        yield f"See results: classifyd results list, or {address}/results"
+    else:
+        yield "See results: classifyd results list"
+    bundled = sorted(
+        name
+        for name, model in settings.models.items()
+        if isinstance(model, OnnxModel) and model.path == BUNDLED
+    )
+    if bundled:
+        yield (
+            f"The bundled model ({', '.join(bundled)}) knows ten classes, such as cat, dog and airplane; "
+            "ImageNet's thousand: classifyd models pull resnet50_v2"
+        )

@@ -1,0 +1,126 @@
+"""`classifyd run`: the daemon itself."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from classifyd.cli.options import ConfigFile, Database, ModelUrl, database_url, overrides
+from classifyd.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from classifyd.settings import Settings
+
+_ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d+)")
+
+
+def run(
+    config: ConfigFile = None,
+    inbox: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Classify what is dropped here.", show_default=False),
+    ] = None,
+    database: Database = None,
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve HTTP here.", show_default=False)
+    ] = None,
+    no_http: Annotated[bool, typer.Option("--no-http", help="Serve no HTTP.")] = False,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT,…", help="Kafka's brokers.", show_default=False)
+    ] = None,
+    input_topic: Annotated[
+        str | None, typer.Option(metavar="TOPIC", help="Classify what arrives here.", show_default=False)
+    ] = None,
+    output_topic: Annotated[
+        str | None, typer.Option(metavar="TOPIC", help="Publish outcomes here.", show_default=False)
+    ] = None,
+    group_id: Annotated[
+        str | None, typer.Option(metavar="GROUP", help="Kafka's consumer group.", show_default=False)
+    ] = None,
+    model_url: ModelUrl = None,
+    once: Annotated[bool, typer.Option("--once", help="Work off what is there, then end.")] = False,
+) -> None:
+    """Classify what arrives, until stopped (SIGTERM or Ctrl-C; a second one ends at once)."""
+    from classifyd.settings import load
+
+    if http is not None and no_http:
+        raise ConfigurationError("--http and --no-http: give one of them")
+    host, port = _address(http)
+    settings = load(
+        config,
+        overrides(
+            {
+                "inbox.path": inbox,
+                "inbox.enabled": True if inbox else None,
+                "database.url": database_url(database),
+                "http.host": host,
+                "http.port": port,
+                "http.enabled": False if no_http else True if http else None,
+                "kafka.bootstrap_servers": bootstrap_servers,
+                "kafka.input.topic": input_topic,
+                "kafka.output.topic": output_topic,
+                "kafka.input.group_id": group_id,
+            }
+        ),
+        model_url,
+    )
+    if (input_topic or output_topic) and not settings.kafka.enabled:
+        raise ConfigurationError("a topic is given, but no broker: add --bootstrap-servers HOST:PORT")
+    raise typer.Exit(_run(settings, once))
+
+
+def _run(settings: "Settings", once: bool) -> int:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    interactive = console.is_terminal and not console.is_dumb_terminal
+    if interactive and settings.log.format != "json":
+        return _on_terminal(settings, once, console)
+    return _in_background(settings, once)
+
+
+def _on_terminal(settings: "Settings", once: bool, console: "Console") -> int:
+    from classifyd.bootstrap import Daemon
+    from classifyd.cli.display import Display
+    from classifyd.cli.guidance import guidance
+    from classifyd.telemetry import logs
+
+    with Display(console, bar=once) as display:
+        logs.configure(settings.log.level, settings.log.format, display.stream)
+        daemon = Daemon(settings, once)
+        for text in guidance(settings):
+            console.print(text, highlight=False, soft_wrap=True)
+        code = daemon.run(display.show)
+    if once:
+        for text in daemon.summary():
+            console.print(text, highlight=False, soft_wrap=True)
+    return code
+
+
+def _in_background(settings: "Settings", once: bool) -> int:
+    from classifyd.bootstrap import Daemon
+    from classifyd.cli.guidance import guidance
+    from classifyd.telemetry import emit, logs
+    from classifyd.telemetry.guidance import Hint
+
+    logs.configure(settings.log.level, settings.log.format)
+    daemon = Daemon(settings, once)
+    for text in guidance(settings):
+        emit(Hint(hint=text))
+    code = daemon.run(None)
+    if once:
+        for text in daemon.summary():
+            typer.echo(text)
+    return code
+
+
+def _address(text: str | None) -> tuple[str | None, int | None]:
+    if text is None:
+        return None, None
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise ConfigurationError(f"--http {text}: write HOST:PORT, such as 127.0.0.1:5000 or [::1]:5000")
+    return match["six"] or match["host"], int(match["port"])
