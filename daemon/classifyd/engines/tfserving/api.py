@@ -139,7 +139,7 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The error under the layers of requests and urllib3."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__ or error
-    return error
+    """The error under the layers of requests and urllib3, which chain it or carry it as last argument."""
+    carried = error.args[-1] if error.args else None
+    under = error.__cause__ or error.__context__ or carried
+    return _root(under) if isinstance(under, BaseException) else error

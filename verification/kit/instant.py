@@ -1,0 +1,155 @@
+"""A model server that answers every predict at once: what remains is the cost of everything else.
+
+    python -m verification.kit.instant --port 8501
+
+TensorFlow Serving's REST protocol in row format, for any model name, with 1,001 probabilities a picture.
+"""
+
+import argparse
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+
+import orjson
+from verification.kit.serving.protocol import INPUT, SIGNATURE, tensor_info
+
+CLASSES = 1001
+BEST = 286
+_HEAD_END = b"\r\n\r\n"
+
+
+class InstantModel(asyncio.Protocol):
+    """One connection, kept alive. Pictures are counted, not looked at."""
+
+    def __init__(self, open_transports: set[asyncio.Transport], classes: int = CLASSES) -> None:
+        self._open = open_transports
+        self._classes = classes
+        self._received = bytearray()
+        self._wanted = 0  # bytes of the request under way; 0 while its head is incomplete
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._open.add(transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._open.discard(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while self._complete():
+            request = bytes(self._received[: self._wanted])
+            del self._received[: self._wanted]
+            self._wanted = 0
+            self._transport.write(_answer(request, self._classes))
+
+    def _complete(self) -> bool:
+        if not self._wanted:
+            end = self._received.find(_HEAD_END)
+            if end < 0:
+                return False
+            self._wanted = end + len(_HEAD_END) + _content_length(bytes(self._received[:end]))
+        return len(self._received) >= self._wanted
+
+
+def _content_length(head: bytes) -> int:
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+def _answer(request: bytes, classes: int) -> bytes:
+    if request.startswith(b"POST"):
+        return _predictions(request.count(b'"b64"'), classes)
+    target = request.split(b" ", 2)[1]
+    return _metadata(classes) if target.endswith(b"/metadata") else _status()
+
+
+@cache
+def _predictions(pictures: int, classes: int) -> bytes:
+    best = BEST % classes
+    row = [0.1 / classes + index * 1e-9 for index in range(classes)]
+    row[best] = 0.9
+    return _ok({"predictions": [{"classes": best, "probabilities": row}] * pictures})
+
+
+@cache
+def _metadata(classes: int) -> bytes:
+    outputs = {"classes": tensor_info("DT_INT64", -1), "probabilities": tensor_info("DT_FLOAT", -1, classes)}
+    signature = {"inputs": {INPUT: tensor_info("DT_STRING", -1)}, "outputs": outputs}
+    return _ok({"metadata": {"signature_def": {"signature_def": {SIGNATURE: signature}}}})
+
+
+@cache
+def _status() -> bytes:
+    return _ok({"model_version_status": [{"version": "1", "state": "AVAILABLE"}]})
+
+
+def _ok(document: object) -> bytes:
+    body = orjson.dumps(document)
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class InstantServer:
+    """Listens on 127.0.0.1; `port` 0 is any that is free."""
+
+    def __init__(self, port: int = 0, classes: int = CLASSES) -> None:
+        self._port = port
+        self._classes = classes
+        self._open: set[asyncio.Transport] = set()
+
+    async def start(self) -> str:
+        """Its address."""
+        loop = asyncio.get_running_loop()
+        connect = partial(InstantModel, self._open, self._classes)
+        self._server = await loop.create_server(connect, "127.0.0.1", self._port)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        """Closes the port and every connection."""
+        self._server.close()
+        for transport in self._open:
+            transport.abort()
+        await self._server.wait_closed()
+        await asyncio.sleep(0)  # aborted transports close in the loop's next turn
+
+
+@contextmanager
+def instant_server(classes: int = CLASSES) -> Iterator[str]:
+    """Runs the server on a thread of its own; gives its address."""
+    loop = asyncio.new_event_loop()
+    server = InstantServer(classes=classes)
+    url = loop.run_until_complete(server.start())
+    thread = threading.Thread(target=loop.run_forever, name="instant-server")
+    thread.start()
+    try:
+        yield url
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(timeout=10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _serve(port: int, classes: int) -> None:
+    server = InstantServer(port, classes)
+    print(await server.start(), flush=True)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Serves until it is stopped."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--port", type=int, default=8501, help="0: any that is free")
+    parser.add_argument("--classes", type=int, default=CLASSES)
+    arguments = parser.parse_args()
+    asyncio.run(_serve(arguments.port, arguments.classes))
+
+
+if __name__ == "__main__":
+    main()
