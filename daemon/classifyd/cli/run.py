@@ -1,6 +1,7 @@
 """`classifyd run`: the daemon itself."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from classifyd.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from classifyd.bootstrap import Daemon
     from classifyd.settings import Settings
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d+)")
@@ -82,15 +84,22 @@ def _run(settings: "Settings", once: bool) -> int:
     return _in_background(settings, once)
 
 
-def _on_terminal(settings: "Settings", once: bool, console: "Console") -> int:
+def _make(settings: "Settings", once: bool) -> "Daemon":
     from classifyd.bootstrap import Daemon
+    from classifyd.http.service import make_service
+
+    serves = settings.http.enabled and not once
+    return Daemon(settings, once, partial(make_service, settings) if serves else None)
+
+
+def _on_terminal(settings: "Settings", once: bool, console: "Console") -> int:
     from classifyd.cli.display import Display
     from classifyd.cli.guidance import guidance
     from classifyd.telemetry import logs
 
     with Display(console, bar=once) as display:
         logs.configure(settings.log.level, settings.log.format, display.stream)
-        daemon = Daemon(settings, once)
+        daemon = _make(settings, once)
         for text in guidance(settings):
             console.print(text, highlight=False, soft_wrap=True)
         code = daemon.run(display.show)
@@ -101,13 +110,12 @@ def _on_terminal(settings: "Settings", once: bool, console: "Console") -> int:
 
 
 def _in_background(settings: "Settings", once: bool) -> int:
-    from classifyd.bootstrap import Daemon
     from classifyd.cli.guidance import guidance
     from classifyd.telemetry import emit, logs
     from classifyd.telemetry.guidance import Hint
 
     logs.configure(settings.log.level, settings.log.format)
-    daemon = Daemon(settings, once)
+    daemon = _make(settings, once)
     for text in guidance(settings):
         emit(Hint(hint=text))
     code = daemon.run(None)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 from classifyd.core.ports import Service
 
@@ -20,10 +21,11 @@ class Supervisor:
     """Runs services. `wait` ends when one has died, when all that were awaited have ended, or on `ask`."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        # A simple queue may be put to from a signal handler, whatever the main thread is doing just then.
+        self._news: SimpleQueue[None] = SimpleQueue()
         self._threads: dict[str, threading.Thread] = {}
         self._ended: set[str] = set()
-        self._asked: str | None = None
+        self.asked: str | None = None
         self.death: Death | None = None
 
     def start(self, services: Iterable[Service]) -> None:
@@ -34,23 +36,21 @@ class Supervisor:
             thread.start()
 
     def ask(self, reason: str) -> None:
-        """Asks for the end. Never blocks."""
-        with self._changed:
-            self._asked = self._asked or reason
-            self._changed.notify_all()
-
-    @property
-    def asked(self) -> str | None:
-        return self._asked
+        """Asks for the end. Never blocks; may be called by a signal handler."""
+        self.asked = self.asked or reason
+        self._news.put(None)
 
     def wait(self, awaited: Iterable[str], timeout: float) -> bool:
         """Waits `timeout` seconds at most; True when it is time to stop: a service died, the end was asked
         for, or all the awaited services (if any) have ended."""
         names = set(awaited)
-        with self._changed:
-            return self._changed.wait_for(
-                lambda: bool(self.death or self._asked or (names and names <= self._ended)), timeout
-            )
+        deadline = time.monotonic() + timeout
+        while not (self.death or self.asked or (names and names <= self._ended)):
+            try:
+                self._news.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                return False
+        return True
 
     def join(self, services: Iterable[Service], deadline: float) -> bool:
         """Waits until these have ended, up to `deadline` (monotonic); False when one has not."""
@@ -68,7 +68,6 @@ class Supervisor:
             service.run()
         except Exception as error:  # noqa: BLE001 - whatever ends a part ends the daemon, with its reason
             death = Death(service.name, error)
-        with self._changed:
-            self.death = self.death or death
-            self._ended.add(service.name)
-            self._changed.notify_all()
+        self.death = self.death or death
+        self._ended.add(service.name)
+        self._news.put(None)
