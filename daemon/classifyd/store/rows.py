@@ -106,14 +106,10 @@ def _row_of_outcome(result: Result) -> Values:
                 "error_code": reason.value,
                 "error_detail": detail,
             }
-        case Prediction(top, model, model_version):
-            if model != result.model:
-                raise UnstorableRow(
-                    f"{result.origin.key}: asked of model {result.model!r}, answered by {model!r}"
-                )
+        case Prediction(top, _, model_version):
             if not all(math.isfinite(candidate.probability) for candidate in top):
                 raise UnstorableRow(
-                    f"{result.origin.key}: model {model!r} answered with a NaN or an infinity"
+                    f"{result.origin.key}: model {result.model!r} answered with a NaN or an infinity"
                 )
             best = top[0]
             return {
@@ -121,7 +117,7 @@ def _row_of_outcome(result: Result) -> Values:
                 "class_index": best.class_index,
                 "label": best.label,
                 "confidence": best.probability,
-                "top": _json(top, f"{result.origin.key}: the answer of model {model!r}"),
+                "top": _json(top, f"{result.origin.key}: the answer of model {result.model!r}"),
                 "error_code": None,
                 "error_detail": None,
             }
