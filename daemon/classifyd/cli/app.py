@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import classifyd
-from classifyd.cli import check, classify, config, models, results, run
+from classifyd.cli import backup, check, classify, config, models, prune, results, run
 
 app = typer.Typer(
     name="classifyd",
@@ -39,4 +39,6 @@ app.command()(classify.classify)
 app.add_typer(results.app, name="results")
 app.add_typer(models.app, name="models")
 app.command()(check.check)
+app.command()(backup.backup)
+app.command()(prune.prune)
 app.add_typer(config.app, name="config")

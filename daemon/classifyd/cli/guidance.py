@@ -6,17 +6,16 @@ from classifyd.settings import Settings
 from classifyd.settings.models import BUNDLED, OnnxModel
 
 
-def guidance(settings: Settings) -> Iterator[str]:
-    """Where pictures go in, where results come out, and what the bundled model does not know."""
+def guidance(settings: Settings, url: str | None) -> Iterator[str]:
+    """Where pictures go in, where results come out, and what the bundled model does not know. `url` is
+    where HTTP is served, or None."""
     if settings.inbox.enabled:
         yield f"Drop pictures into {settings.inbox.path}"
     if settings.kafka.enabled and settings.kafka.input.topic:
         yield f"or produce them to the Kafka topic {settings.kafka.input.topic}"
-    if settings.http.enabled:
-        host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
-        address = f"http://{host}:{settings.http.port}"
-        yield f"or send them: curl -F image=@cat.jpg {address}/classify/{settings.default_model}"
-        yield f"See results: classifyd results list, or {address}/results"
+    if url is not None:
+        yield f"or send them: curl -F image=@cat.jpg {url}/classify/{settings.default_model}"
+        yield f"See results: classifyd results list, or {url}/results"
     else:
         yield "See results: classifyd results list"
     bundled = sorted(

@@ -1,7 +1,6 @@
 """`classifyd run`: the daemon itself."""
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,52 +76,51 @@ def run(
 def _run(settings: "Settings", once: bool) -> int:
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
     interactive = console.is_terminal and not console.is_dumb_terminal
     if interactive and settings.log.format != "json":
         return _on_terminal(settings, once, console)
     return _in_background(settings, once)
 
 
-def _make(settings: "Settings", once: bool) -> "Daemon":
-    from classifyd.bootstrap import Daemon
-    from classifyd.http.service import make_service
-
-    serves = settings.http.enabled and not once
-    return Daemon(settings, once, partial(make_service, settings) if serves else None)
-
-
 def _on_terminal(settings: "Settings", once: bool, console: "Console") -> int:
     from classifyd.cli.display import Display
-    from classifyd.cli.guidance import guidance
     from classifyd.telemetry import logs
 
     with Display(console, bar=once) as display:
         logs.configure(settings.log.level, settings.log.format, display.stream)
-        daemon = _make(settings, once)
-        for text in guidance(settings):
-            console.print(text, highlight=False, soft_wrap=True)
+        daemon, hints = _start(settings, once)
+        for hint in hints:
+            console.print(hint, markup=False, soft_wrap=True)
         code = daemon.run(display.show)
     if once:
-        for text in daemon.summary():
-            console.print(text, highlight=False, soft_wrap=True)
+        console.print("\n".join(daemon.summary()), markup=False, soft_wrap=True)
     return code
 
 
 def _in_background(settings: "Settings", once: bool) -> int:
-    from classifyd.cli.guidance import guidance
     from classifyd.telemetry import emit, logs
     from classifyd.telemetry.guidance import Hint
 
     logs.configure(settings.log.level, settings.log.format)
-    daemon = _make(settings, once)
-    for text in guidance(settings):
-        emit(Hint(hint=text))
+    daemon, hints = _start(settings, once)
+    for hint in hints:
+        emit(Hint(hint=hint))
     code = daemon.run(None)
     if once:
-        for text in daemon.summary():
-            typer.echo(text)
+        typer.echo("\n".join(daemon.summary()))
     return code
+
+
+def _start(settings: "Settings", once: bool) -> "tuple[Daemon, list[str]]":
+    """The daemon, which serves HTTP unless it works off once, and what a person wants to know of it."""
+    from classifyd.bootstrap import Daemon
+    from classifyd.cli.guidance import guidance
+    from classifyd.cli.serving import Serving
+
+    serving = Serving(settings) if settings.http.enabled and not once else None
+    daemon = Daemon(settings, once, serving)
+    return daemon, list(guidance(settings, serving.url if serving is not None else None))
 
 
 def _address(text: str | None) -> tuple[str | None, int | None]:
