@@ -1,0 +1,83 @@
+"""The service that serves the application with uvicorn, in the thread that runs it."""
+
+import math
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from classifyd.core.errors import ConfigurationError
+from classifyd.telemetry import emit
+from classifyd.telemetry.http import HttpListening
+
+_BACKLOG = 2048
+
+
+class HttpServer:
+    """A `core.ports.Service`. The port is taken when it is made, so that a taken one refuses the start."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int, stop_timeout: float) -> None:
+        """Binds and listens; `stop_timeout` is how many seconds open requests get once it is stopped.
+
+        Raises ConfigurationError where host and port cannot be listened on.
+        """
+        self._socket = _listen(host, port)
+        self._url = _url(self._socket)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                proxy_headers=False,
+                server_header=False,
+                backlog=_BACKLOG,
+                timeout_graceful_shutdown=math.ceil(stop_timeout),
+            )
+        )
+
+    @property
+    def name(self) -> str:
+        return "http"
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self._url
+
+    def run(self) -> None:
+        """Serves until stopped. Signals are left to the main thread, which must not be this one."""
+        with self._socket:
+            if not self._server.should_exit:
+                emit(HttpListening(url=self._url))
+                self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        raise ConfigurationError(
+            f"the HTTP API cannot listen on {host}:{port} ({error.strerror or error}): choose another "
+            "address with --http HOST:PORT or the settings http.host and http.port, or none with --no-http"
+        ) from error
+    return listener

@@ -1,0 +1,43 @@
+"""What the HTTP API tells."""
+
+import logging
+from dataclasses import dataclass
+
+from classifyd.core.values import Source, Status
+from classifyd.telemetry.events import Event
+from classifyd.telemetry.metrics import http_requests, pictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpListening(Event):
+    message = "HTTP API listens"
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswered(Event):
+    """`route` is the route's template, never a path that a client made up; likewise `method`."""
+
+    level = logging.DEBUG
+    message = "request answered"
+    method: str
+    route: str
+    code: int
+    seconds: float
+
+    def measure(self) -> None:
+        http_requests.labels(self.method, self.route, str(self.code)).inc()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRefused(Event):
+    """The gate refused a picture that came over HTTP: its sender is told, no row is written."""
+
+    level = logging.DEBUG
+    message = "uploaded picture refused"
+    model: str
+    reason: str
+    detail: str
+
+    def measure(self) -> None:
+        pictures.labels(Source.HTTP, self.model, Status.REJECTED, self.reason).inc()
