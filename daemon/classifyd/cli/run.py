@@ -12,7 +12,8 @@ from classifyd.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from classifyd.bootstrap import Daemon
+    from classifyd.bootstrap import Daemon, Interior
+    from classifyd.http import HttpServer
     from classifyd.settings import Settings
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d+)")
@@ -116,11 +117,17 @@ def _start(settings: "Settings", once: bool) -> "tuple[Daemon, list[str]]":
     """The daemon, which serves HTTP unless it works off once, and what a person wants to know of it."""
     from classifyd.bootstrap import Daemon
     from classifyd.cli.guidance import guidance
-    from classifyd.cli.serving import Serving
+    from classifyd.http.service import make_service
 
-    serving = Serving(settings) if settings.http.enabled and not once else None
-    daemon = Daemon(settings, once, serving)
-    return daemon, list(guidance(settings, serving.url if serving is not None else None))
+    urls: list[str] = []
+
+    def serve(interior: "Interior") -> "HttpServer":
+        server = make_service(settings, interior)
+        urls.append(server.url)
+        return server
+
+    daemon = Daemon(settings, once, serve if settings.http.enabled and not once else None)
+    return daemon, list(guidance(settings, next(iter(urls), None)))
 
 
 def _address(text: str | None) -> tuple[str | None, int | None]:
