@@ -9,22 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from classifyd.core.errors import ConfigurationError
-from classifyd.operations.catalog import CatalogError, Download, Entry, ModelFile
-from classifyd.operations.download import Downloader, Progress
-from classifyd.operations.unpack import unpack
+from classifyd.engines.card import CARD
+from classifyd.operations.models.catalog import CatalogError, Download, Entry, ModelFile
+from classifyd.operations.models.download import Downloader, Progress
+from classifyd.operations.models.unpack import unpack
 
-CARD = "model.toml"
 _FRAME = 2**20  # bytes that an archive may need beyond its files
 
 
-def verify(entry: Entry, folder: Path) -> list[str]:
+def find_faults(entry: Entry, folder: Path) -> list[str]:
     """What is wrong with a model's folder; nothing if it is what the catalog says."""
     faults = [fault for file in entry.files if (fault := file.fault(folder))]
-    try:
-        if (folder / CARD).read_text("utf-8") != entry.card:
-            faults.append(f"{CARD}: not the catalog's")
-    except (OSError, UnicodeDecodeError) as error:
-        faults.append(f"{CARD}: cannot be read ({error})")
+    card = folder / CARD
+    if not card.is_file() or card.read_bytes() != entry.card.encode():
+        faults.append(f"{CARD}: missing, or not the catalog's")
     return faults
 
 
@@ -48,7 +46,7 @@ class Puller:
         """
         folder = self._into / entry.name
         if folder.exists():
-            if faults := verify(entry, folder):
+            if faults := find_faults(entry, folder):
                 raise ConfigurationError(
                     f"{folder} exists and is not this model ({faults[0]}); move it away, then pull again"
                 )
@@ -61,7 +59,7 @@ class Puller:
                 model.mkdir()
                 for download in entry.downloads:
                     self._bring(download, sources.get(download), staging, model)
-                (model / CARD).write_text(entry.card, "utf-8")
+                (model / CARD).write_bytes(entry.card.encode())
                 _sync(model)
                 model.rename(folder)
                 shutil.rmtree(staging)

@@ -13,7 +13,7 @@ from pathlib import Path
 import requests
 
 from classifyd.core.backoff import Backoff
-from classifyd.operations.catalog import CatalogError
+from classifyd.operations.models.catalog import CatalogError
 
 _CHUNK = 2**16
 _TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two arrivals of data

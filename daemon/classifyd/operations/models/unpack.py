@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
-from classifyd.operations.catalog import CatalogError, ModelFile
+from classifyd.operations.models.catalog import CatalogError, ModelFile
 
 _SLACK = 2**24  # bytes of other members (documentation, say) that are read past
 
