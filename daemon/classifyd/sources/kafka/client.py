@@ -1,0 +1,60 @@
+"""What kafka-python knows but offers no public way to ask or do, in one place."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.errors import KafkaConfigurationError
+from kafka.future import Future
+from kafka.net.compat import KafkaNetClient
+
+from classifyd.core.errors import ConfigurationError
+
+_NO_ID = "00000000-0000-0000-0000-000000000000"
+
+
+def open_consumer(arguments: Mapping[str, Any]) -> KafkaConsumer:
+    """A consumer that has reached the broker. Raises KafkaError while it cannot, and ConfigurationError
+    for arguments that can never work.
+
+    A constructor that fails leaves its I/O thread running, so the client is caught and closed here.
+    """
+    clients: list[KafkaNetClient] = []
+
+    def remembered(**options: Any) -> KafkaNetClient:
+        clients.append(KafkaNetClient(**options))
+        return clients[-1]
+
+    try:
+        return KafkaConsumer(kafka_client=remembered, **arguments)
+    except BaseException as error:
+        for client in clients:
+            client.close()
+        if isinstance(error, KafkaConfigurationError | ValueError | TypeError | AssertionError | OSError):
+            raise ConfigurationError(f"the settings of [kafka] do not work: {error}") from error
+        raise
+
+
+def incarnation(consumer: KafkaConsumer, topic: str) -> str | None:
+    """The id that a topic got when it was created (KIP-516); None where the broker tells none."""
+    topic_id = consumer._cluster.topic_id(topic)
+    return None if topic_id is None or str(topic_id) == _NO_ID else str(topic_id)
+
+
+def exists(consumer: KafkaConsumer, topic: str) -> bool:
+    """Whether the broker knew the topic when its metadata were last refreshed."""
+    return consumer._cluster.partitions_for_topic(topic) is not None
+
+
+def cluster_id(consumer: KafkaConsumer) -> str:
+    return consumer._cluster.cluster_id or "unknown"
+
+
+def reachable(consumer: KafkaConsumer) -> bool:
+    """Whether the group's coordinator is known and connected."""
+    return not consumer._coordinator.coordinator_unknown()
+
+
+async def bounded(consumer: KafkaConsumer, future: Future, seconds: float) -> None:
+    """Awaits a future of this consumer on its I/O thread. Raises KafkaTimeoutError after `seconds`."""
+    await consumer._manager.wait_for(future, seconds * 1000)

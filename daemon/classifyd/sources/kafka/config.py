@@ -1,0 +1,58 @@
+"""How the topic is consumed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+BOOTSTRAP_TIMEOUT_MS = 5_000
+METADATA_MAX_AGE_MS = 30_000
+HEARTBEATS_PER_SESSION = 4
+LONGEST_HEARTBEAT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaConfig:
+    """Where and how records are read.
+
+    `connection` holds kafka-python's arguments for every client (addresses, client id, security),
+    `consumer` further ones for this consumer. Times are in seconds. `max_fetch_bytes` bounds what one
+    fetch brings; a single larger record still comes.
+    """
+
+    connection: Mapping[str, Any] = field(repr=False)
+    topic: str
+    group_id: str = "classifyd"
+    commit_interval: float = 1.0
+    session_timeout: float = 45.0
+    max_fetch_bytes: int = 32 * 2**20
+    consumer: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def servers(self) -> str:
+        """The addresses, for people."""
+        servers = self.connection["bootstrap_servers"]
+        return servers if isinstance(servers, str) else ", ".join(servers)
+
+    def arguments(self, instance: str) -> dict[str, Any]:
+        """KafkaConsumer's arguments. `instance` makes it a static member, which gets its partitions back
+        at once after a crash (KIP-345).
+
+        Without a reset policy of the client's own, each reset passes through the source and is told.
+        """
+        heartbeat = min(LONGEST_HEARTBEAT, self.session_timeout / HEARTBEATS_PER_SESSION)
+        return {
+            "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
+            "heartbeat_interval_ms": int(heartbeat * 1000),
+            **self.consumer,
+            **self.connection,
+            "group_id": self.group_id,
+            "group_instance_id": instance,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "isolation_level": "read_committed",
+            "allow_auto_create_topics": False,
+            "session_timeout_ms": int(self.session_timeout * 1000),
+            "fetch_max_bytes": self.max_fetch_bytes,
+            "max_partition_fetch_bytes": self.max_fetch_bytes,
+        }

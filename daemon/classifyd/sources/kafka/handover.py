@@ -1,0 +1,167 @@
+"""Hands records over to the intake, as far as there is credit for them."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from classifyd.core.gate import Limits
+from classifyd.core.images import examine
+from classifyd.core.names import encode
+from classifyd.core.ports import Inlet
+from classifyd.core.values import (
+    Delivery,
+    Disposition,
+    Image,
+    Origin,
+    Record,
+    Rejected,
+    Settlement,
+    Source,
+)
+from classifyd.sources.kafka.partitions import Partition
+from classifyd.sources.kafka.pictures import picture
+
+RETRY_DELAY = 1.0
+"""Seconds before a picture that came back with RETRY is offered again."""
+
+
+class _Held(NamedTuple):
+    """A record that was polled and has no credit yet."""
+
+    partition: Partition
+    record: Any
+
+
+class _Retry(NamedTuple):
+    """A picture that came back. It keeps its credit, so that what is under way stays bounded."""
+
+    due: float
+    partition: Partition
+    image: Image
+    refusal: Rejected | None
+    credit: int
+
+
+class Handover:
+    """Keeps the remainder of a poll, and what came back. Only `_settle` is called by other threads."""
+
+    def __init__(self, inlet: Inlet, limits: Limits, clock: Callable[[], datetime], cluster: str) -> None:
+        self._inlet = inlet
+        self._limits = limits
+        self._clock = clock
+        self._cluster = cluster
+        self._held: deque[_Held] = deque()
+        self._retries: deque[_Retry] = deque()
+        self._closed = threading.Event()
+
+    def __len__(self) -> int:
+        """The records that wait for credit."""
+        return len(self._held)
+
+    def hold(self, partition: Partition, records: Sequence[Any]) -> None:
+        """Takes records in."""
+        self._held.extend(_Held(partition, record) for record in records)
+
+    def deliver(self, seconds: float) -> bool:
+        """Offers what is held until nothing is left (True), or there is no credit or time (False).
+
+        Waits for credit, `seconds` in all at most, so that polling goes on.
+        """
+        deadline = time.monotonic() + seconds
+        self._offer_again()
+        while self._held:
+            partition, record = self._held[0]
+            if not partition.gone:
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._inlet.reserve(len(record.value), left):
+                    return False
+                self._offer(partition, record)
+            self._held.popleft()
+        return True
+
+    def give_up(self) -> None:
+        """Forgets what is held and what came back, now and from now on: it is read again after a restart."""
+        self._closed.set()
+        self._held.clear()
+        self._forget_retries()
+
+    def _offer(self, partition: Partition, record: Any) -> None:
+        image, refusal = self._examine(partition, record)
+        self._send(partition, image, refusal, len(record.value))
+
+    def _send(self, partition: Partition, image: Image, refusal: Rejected | None, credit: int) -> None:
+        settle = partial(self._settle, partition, image, refusal, credit)
+        self._inlet.offer(Delivery(image, settle, refusal))
+
+    def _offer_again(self) -> None:
+        now = time.monotonic()
+        for _ in range(len(self._retries)):
+            retry = self._retries.popleft()
+            if retry.partition.gone:
+                self._inlet.release(retry.credit)
+            elif retry.due > now or self._inlet.closed:
+                self._retries.append(retry)
+            else:
+                self._send(retry.partition, retry.image, retry.refusal, retry.credit)
+
+    def _forget_retries(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._inlet.release(self._retries.popleft().credit)
+
+    def _settle(
+        self,
+        partition: Partition,
+        image: Image,
+        refusal: Rejected | None,
+        credit: int,
+        settlement: Settlement,
+    ) -> None:
+        if settlement.disposition is Disposition.RETRY and not (partition.gone or self._closed.is_set()):
+            due = time.monotonic() + RETRY_DELAY
+            self._retries.append(_Retry(due, partition, image, refusal, credit))
+            if self._closed.is_set():  # meanwhile: the other thread may have looked too early
+                self._forget_retries()
+            return
+        if settlement.disposition is not Disposition.RETRY and image.origin.offset is not None:
+            partition.settle(image.origin.offset)
+        self._inlet.release(credit)
+
+    def _examine(self, partition: Partition, record: Any) -> tuple[Image, Rejected | None]:
+        origin = self._origin(partition, record)
+        headers = tuple(record.headers)
+        kept = Record(record.topic, record.partition, record.offset, record.key, record.value, headers)
+        data, traceparent = picture(headers, record.value)
+        received_at = self._clock()
+        if isinstance(data, bytes):
+            return examine(origin, data, self._limits, received_at, traceparent, kept)
+        image = Image(
+            origin=origin,
+            data=record.value,
+            sha256=sha256(record.value).hexdigest(),
+            size_bytes=len(record.value),
+            width=None,
+            height=None,
+            received_at=received_at,
+            traceparent=traceparent,
+            record=kept,
+        )
+        return image, data
+
+    def _origin(self, partition: Partition, record: Any) -> Origin:
+        incarnation = partition.incarnation or record.timestamp
+        place = f"{record.topic}/{incarnation}/{record.partition}/{record.offset}"
+        return Origin(
+            source=Source.KAFKA,
+            key=f"kafka:{self._cluster}/{place}",
+            name=None if record.key is None else encode(record.key),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+        )

@@ -1,0 +1,200 @@
+"""The loop over an open consumer: deliver, pause or resume, poll, commit."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import (
+    KafkaTimeoutError,
+    LogTruncationError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+
+from classifyd.core.errors import ConfigurationError
+from classifyd.core.ports import Part
+from classifyd.sources.kafka import client
+from classifyd.sources.kafka.commits import Commits, Rebalances
+from classifyd.sources.kafka.config import KafkaConfig
+from classifyd.sources.kafka.handover import Handover
+from classifyd.sources.kafka.partitions import Partition, Partitions
+from classifyd.telemetry import emit, metrics
+from classifyd.telemetry.kafka import OffsetReset, RecordsSkipped
+
+POLL = 0.1
+"""Seconds that a turn waits for records, and for credit: how soon a request to stop is seen."""
+ANSWER = 5.0
+"""Seconds that a question to the broker may take."""
+CLOSE = 2.0
+PATIENCE = 3.0
+"""Seconds of trouble before it is told: the first metadata and an election take one or two."""
+
+
+class Session:
+    """One consumer, from subscribing to closing; used by the source's thread only.
+
+    With `once` it ends by itself when everything is committed that lay in the assigned partitions when
+    they were assigned.
+    """
+
+    def __init__(
+        self, consumer: KafkaConsumer, config: KafkaConfig, handover: Handover, part: Part, once: bool
+    ) -> None:
+        self._consumer = consumer
+        self._config = config
+        self._handover = handover
+        self._part = part
+        self._once = once
+        self._partitions = Partitions()
+        self._commits = Commits(consumer, config.topic, self._partitions)
+        self._rebalances = Rebalances(consumer, config.topic, self._partitions, self._commits)
+        self._commit_due = 0.0
+        self._well_at = time.monotonic()
+        self.waiting = 0
+
+    def run(self, stopping: Callable[[], bool], draining: Callable[[], bool]) -> None:
+        """Works until `stopping`, or until a single run is done; while `draining` it only settles.
+
+        Raises KafkaError when this consumer cannot go on.
+        """
+        self._consumer.subscribe([self._config.topic], listener=self._rebalances)
+        while not stopping():
+            if draining():
+                self._handover.give_up()
+            delivered = self._handover.deliver(POLL)
+            self._pace(delivered and not draining())
+            self._take(self._poll())
+            if time.monotonic() >= self._commit_due:
+                self._commit_due = time.monotonic() + self._config.commit_interval
+                self._tend()
+                if self._once and self._finished():
+                    return
+
+    def close(self) -> None:
+        """Commits what is settled and closes the consumer, within LAST_TIMEOUT and CLOSE seconds."""
+        self._commits.finish()
+        self._partitions.drop()
+        self._consumer.close(timeout_ms=CLOSE * 1000)
+
+    def _pace(self, flowing: bool) -> None:
+        """Pauses everything while records wait for credit, and full partitions always; polling goes on."""
+        paused = self._consumer.paused()
+        for partition in self._partitions.all():
+            if not partition.ready:
+                partition.ready = self._greet(partition)
+            wanted = flowing and partition.ready and not partition.full
+            if wanted is (partition.where in paused) and partition.where in self._consumer.assignment():
+                (self._consumer.resume if wanted else self._consumer.pause)(partition.where)
+
+    def _greet(self, partition: Partition) -> bool:
+        """Makes sure that a new partition begins where it should; False to try again."""
+        try:
+            committed = self._consumer.committed(partition.where, metadata=True, timeout_ms=ANSWER * 1000)
+            if self._once:
+                ends = self._consumer.end_offsets([partition.where], timeout_ms=ANSWER * 1000)
+                partition.end = ends[partition.where]
+        except KafkaTimeoutError:
+            return False
+        if committed is None:
+            self._consumer.seek_to_beginning(partition.where)
+        elif committed.metadata and committed.metadata != partition.incarnation:
+            self._reset(partition.where, "the topic was deleted and created again")
+        else:
+            partition.committed = committed.offset
+        return True
+
+    def _poll(self) -> dict[TopicPartition, list[Any]]:
+        try:
+            return self._consumer.poll(timeout_ms=POLL * 1000) or {}
+        except NoOffsetForPartitionError as error:
+            self._consumer.seek_to_beginning(*error.args[0])
+        except OffsetOutOfRangeError as error:
+            for where, offset in error.args[0].items():
+                self._restart(where, f"offset {offset} is gone, as retention or a new log has it")
+        except LogTruncationError as error:
+            for where in error.divergent_offsets:
+                self._restart(where, "the broker lost records that were read already")
+        return {}
+
+    def _take(self, polled: dict[TopicPartition, list[Any]]) -> None:
+        incarnation = client.incarnation(self._consumer, self._config.topic)
+        for partition in self._partitions.all():
+            if incarnation is not None and partition.incarnation not in (None, incarnation):
+                polled.pop(partition.where, None)
+                self._restart(partition.where, "the topic was deleted and created again")
+        for where, records in polled.items():
+            assigned = self._partitions.get(where)
+            if assigned is not None:
+                self._take_from(assigned, records)
+
+    def _take_from(self, partition: Partition, records: list[Any]) -> None:
+        pictures = [record for record in records if record.value is not None]
+        partition.take([record.offset for record in pictures], records[-1].offset + 1)
+        self._handover.hold(partition, pictures)
+        if tombstones := len(records) - len(pictures):
+            topic, number = partition.where
+            emit(RecordsSkipped(topic=topic, partition=number, count=tombstones))
+
+    def _restart(self, where: TopicPartition, reason: str) -> None:
+        partition = self._partitions.get(where)
+        if partition is not None:
+            self._partitions.renew(partition, client.incarnation(self._consumer, self._config.topic))
+            self._reset(where, reason)
+
+    def _reset(self, where: TopicPartition, reason: str) -> None:
+        self._consumer.seek_to_beginning(where)
+        emit(OffsetReset(topic=where.topic, partition=where.partition, reason=reason))
+
+    def _tend(self) -> None:
+        """What is done once per commit interval."""
+        for partition in self._partitions.all():
+            if partition.ready and partition.idle and (position := self._position(partition)) is not None:
+                partition.advance(position)
+        self._commits.start()
+        self._measure()
+        self._report()
+
+    def _position(self, partition: Partition) -> int | None:
+        """Where the consumer stands: past transaction markers too. None while that is being found out."""
+        try:
+            position: int | None = self._consumer.position(partition.where, timeout_ms=0)
+            return position
+        except (KafkaTimeoutError, NoOffsetForPartitionError):
+            return None
+
+    def _measure(self) -> None:
+        waiting = len(self._handover)
+        for partition in self._partitions.all():
+            end = self._consumer.highwater(partition.where)
+            if end is not None and partition.position is not None:
+                lag = max(0, end - partition.position)
+                metrics.kafka_lag.labels(partition.where.topic, str(partition.where.partition)).set(lag)
+                waiting += lag
+        self.waiting = waiting
+
+    def _report(self) -> None:
+        trouble = self._trouble()
+        now = time.monotonic()
+        if trouble is None:
+            self._well_at = now
+            if self._rebalances.joined:
+                self._part.up()
+        elif now - self._well_at >= PATIENCE:
+            self._part.down(trouble)
+            if self._once:
+                raise ConfigurationError(trouble)
+
+    def _trouble(self) -> str | None:
+        config = self._config
+        if not client.reachable(self._consumer):
+            return (
+                f"Kafka does not answer at {config.servers} (group {config.group_id}): "
+                "check that the broker runs; records wait in the topic until then"
+            )
+        if not client.exists(self._consumer, config.topic):
+            return f"Kafka topic {config.topic} does not exist: create it, or correct kafka.input.topic"
+        return None
+
+    def _finished(self) -> bool:
+        return self._rebalances.joined and all(partition.finished for partition in self._partitions.all())

@@ -1,0 +1,91 @@
+"""The Kafka source: keeps a consumer connected."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from kafka.errors import FencedInstanceIdError, KafkaError
+
+from classifyd.core.backoff import Backoff
+from classifyd.core.errors import ConfigurationError
+from classifyd.core.gate import Limits
+from classifyd.core.ports import Inlet, Part
+from classifyd.sources.kafka import client
+from classifyd.sources.kafka.config import KafkaConfig
+from classifyd.sources.kafka.handover import Handover
+from classifyd.sources.kafka.session import Session
+
+
+class KafkaSource:
+    """A `core.ports.Source`. While the broker is away it waits, tells so through its part, and resumes.
+
+    `instance` names the static member of the group. With `once`, `run` ends when everything that lay in
+    the topic is settled and committed, and raises ConfigurationError when broker or topic are missing.
+    """
+
+    name = "kafka"
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        inlet: Inlet,
+        instance: str,
+        part: Part,
+        limits: Limits,
+        clock: Callable[[], datetime],
+        once: bool = False,
+    ) -> None:
+        self._config = config
+        self._inlet = inlet
+        self._instance = instance
+        self._part = part
+        self._limits = limits
+        self._clock = clock
+        self._once = once
+        self._stopping = threading.Event()
+        self._draining = threading.Event()
+        self._session: Session | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Records in the assigned partitions that are not delivered yet."""
+        session = self._session
+        return 0 if session is None else session.waiting
+
+    def drain(self) -> None:
+        self._draining.set()
+
+    def stop(self) -> None:
+        self._draining.set()
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Consumes until stopped. Raises ConfigurationError for settings that can never work, and when
+        another consumer takes this one's place in the group."""
+        backoff = Backoff(first=0.5, longest=15.0)
+        while not self._stopping.is_set():
+            try:
+                self._consume(backoff)
+                return
+            except FencedInstanceIdError as error:
+                raise ConfigurationError(
+                    f"another daemon is the member {self._instance} of Kafka group {self._config.group_id}: "
+                    "give each daemon a database of its own"
+                ) from error
+            except KafkaError as error:
+                reason = f"Kafka at {self._config.servers}: {error}; check the broker and [kafka]"
+                self._part.down(reason)
+                if self._once:
+                    raise ConfigurationError(reason) from error
+            self._stopping.wait(backoff.next())
+
+    def _consume(self, backoff: Backoff) -> None:
+        consumer = client.open_consumer(self._config.arguments(self._instance))
+        backoff.reset()
+        handover = Handover(self._inlet, self._limits, self._clock, client.cluster_id(consumer))
+        self._session = Session(consumer, self._config, handover, self._part, self._once)
+        try:
+            self._session.run(self._stopping.is_set, self._draining.is_set)
+        finally:
+            handover.give_up()
+            self._session.close()

@@ -1,0 +1,175 @@
+"""An inlet, a part and a running source, for tests against a real broker."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+
+from classifyd.core.credits import Credits
+from classifyd.core.gate import Limits
+from classifyd.core.values import Delivery, Settlement
+from classifyd.sources.kafka import KafkaConfig, KafkaSource
+from verification.kit.broker import Broker
+
+BOUND = 30.0
+
+
+def wait_until(condition: Callable[[], object], what: str = "the condition", bound: float = BOUND) -> None:
+    """Waits for a condition, and fails the test when it does not hold within `bound` seconds."""
+    deadline = time.monotonic() + bound
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not hold within {bound} s"
+        time.sleep(0.01)
+
+
+class FakeInlet:
+    """Keeps what is offered; gives `items` credits."""
+
+    def __init__(self, items: int = 10_000) -> None:
+        self._changed = threading.Condition()
+        self._credits = Credits(items, 2**30)
+        self.closed: str | None = None
+        self.offered: list[Delivery] = []
+
+    def reserve(self, size: int, timeout: float = 0.0) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: not self.closed and self._credits.take(size), timeout)
+
+    def release(self, size: int) -> None:
+        with self._changed:
+            self._credits.give_back(size)
+            self._changed.notify_all()
+
+    def offer(self, delivery: Delivery) -> None:
+        self.offered.append(delivery)
+
+    @property
+    def under_way(self) -> int:
+        return self._credits.items
+
+
+class FakePart:
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str | None] = []
+
+    def up(self, detail: str = "") -> None:
+        if not self.told or self.told[-1] is not None:
+            self.told.append(None)
+
+    def down(self, reason: str) -> None:
+        if not self.told or self.told[-1] != reason:
+            self.told.append(reason)
+
+
+DONE = Settlement(disposition=Settlement.retry("").disposition.__class__.DONE)
+
+
+class Running:
+    """A source on its own thread."""
+
+    def __init__(self, broker: Broker, topic: str, group: str, **options) -> None:
+        self.inlet = FakeInlet(options.pop("items", 10_000))
+        self.part = FakePart()
+        self.failure: BaseException | None = None
+        once = options.pop("once", False)
+        instance = options.pop("instance", uuid4().hex)
+        connection = options.pop("connection", broker.connection)
+        config = KafkaConfig(
+            connection, topic, group, **({"commit_interval": 0.1, "session_timeout": 6.0} | options)
+        )
+        self.source = KafkaSource(
+            config, self.inlet, instance, self.part, Limits(), lambda: datetime.now(UTC), once
+        )
+        self.thread = threading.Thread(target=self._run, name="kafka")
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.source.run()
+        except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
+            self.failure = error
+
+    @property
+    def offered(self) -> list[Delivery]:
+        return self.inlet.offered
+
+    def wait_for(self, count: int) -> list[Delivery]:
+        wait_until(lambda: len(self.offered) >= count or self.failure, f"{count} deliveries")
+        if self.failure:
+            raise self.failure
+        return self.offered[:count]
+
+    def settle_all(self) -> None:
+        for delivery in self.offered:
+            delivery.settle(DONE)
+
+    def end(self) -> None:
+        self.source.stop()
+        self.thread.join(BOUND)
+        assert not self.thread.is_alive(), "the source did not stop"
+
+
+@contextmanager
+def running(broker: Broker, topic: str, group: str, **options) -> Iterator[Running]:
+    one = Running(broker, topic, group, **options)
+    try:
+        yield one
+    finally:
+        one.end()
+    if one.failure:
+        raise one.failure
+
+
+@contextmanager
+def administration(broker: Broker) -> Iterator[KafkaAdminClient]:
+    admin = KafkaAdminClient(**broker.connection)
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+@contextmanager
+def producing(broker: Broker, **options) -> Iterator[KafkaProducer]:
+    producer = KafkaProducer(**broker.connection, acks="all", max_request_size=2**24, **options)
+    try:
+        yield producer
+    finally:
+        producer.close(timeout=10)
+
+
+def make_topic(broker: Broker, name: str, partitions: int = 4, **configs: str) -> str:
+    with administration(broker) as admin:
+        admin.create_topics(
+            {name: {"num_partitions": partitions, "replication_factor": 1, "configs": configs}},
+            wait_for_metadata=True,
+        )
+    return name
+
+
+def send_all(broker: Broker, topic: str, values: list[bytes | None], **options) -> None:
+    with producing(broker) as producer:
+        futures = [
+            producer.send(topic, value, key=str(number).encode(), **options)
+            for number, value in enumerate(values)
+        ]
+        for future in futures:
+            future.get(timeout=BOUND)
+
+
+def committed(broker: Broker, group: str, topic: str) -> dict[int, int]:
+    """The group's offsets by partition."""
+    with administration(broker) as admin:
+        offsets = admin.list_group_offsets(group)
+    found = offsets.get(group, offsets)
+    return {
+        where.partition: offset.offset
+        for where, offset in found.items()
+        if isinstance(where, TopicPartition) and where.topic == topic
+    }
