@@ -1,0 +1,165 @@
+"""Claiming: a file is taken by renaming it to where no scan looks. The loser of a rename moves on."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ulid import ULID
+
+from classifyd.core.names import encode, encode_path
+from classifyd.core.values import Origin, Source
+from classifyd.sources.folder.files import Fingerprint
+from classifyd.sources.folder.layout import Layout
+from classifyd.sources.folder.locks import InstanceLock, LocksMissing
+
+FILES_PER_CLAIM = 256
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file under way: its origin, its path relative to the inbox, and where it lies now (absolute): in a
+    claim folder, or (`claimed` is false) where it was found."""
+
+    origin: Origin
+    relative: str
+    path: Path
+    claimed: bool = True
+
+    @property
+    def key(self) -> str:
+        return self.origin.key
+
+
+def origin_of(key: str, relative: str) -> Origin:
+    """The origin of the file at this path below the inbox."""
+    return Origin(
+        source=Source.FOLDER,
+        key=key,
+        name=encode_path(Path(relative).name),
+        path=encode_path(relative),
+    )
+
+
+def found_at(inbox: Path, relative: str) -> Taken:
+    """A file that lies in the inbox, before it is claimed; it has no key yet."""
+    return Taken(origin_of("", relative), relative, inbox / relative, claimed=False)
+
+
+def kept(inbox: Path, relative: str, seen: Fingerprint) -> Taken:
+    """A file that stays where it is: it is another origin when its size or modification time changes."""
+    path = inbox / relative
+    key = f"file:{encode_path(path)}:{seen.size}:{seen.mtime_ns}"
+    return Taken(origin_of(key, relative), relative, path, claimed=False)
+
+
+class Claims:
+    """The claims of one instance in one inbox. One claim folder serves `FILES_PER_CLAIM` files and takes a
+    relative path once, so that a key names one file for ever. Used by the source's thread only."""
+
+    def __init__(
+        self, layout: Layout, instance: str, new_claim: Callable[[], str] = lambda: str(ULID())
+    ) -> None:
+        self._layout = layout
+        self._instance = instance
+        self._mine = layout.claims_of(instance)
+        self._new_claim = new_claim
+        self._open_new()
+
+    def claim(self, relative: str) -> Taken:
+        """Takes a file of the inbox. Raises FileNotFoundError when it is gone (another daemon was faster),
+        other OSErrors when it cannot be renamed."""
+        if relative in self._used or len(self._used) >= FILES_PER_CLAIM:
+            self._open_new()
+        source = self._layout.inbox / relative
+        for _ in range(_ATTEMPTS):
+            target = self._mine / self._claim / relative
+            try:
+                source.rename(target)
+            except FileNotFoundError:
+                source.lstat()
+                # The claim folder is new, or the mover has just removed it because it was empty.
+                self._make_parent(target)
+            except (NotADirectoryError, IsADirectoryError):
+                source.lstat()
+                self._open_new()  # an earlier claim's file bears the name of this one's folder, or vice versa
+            else:
+                self._used.add(relative)
+                return Taken(origin_of(self._key(self._claim, relative), relative), relative, target)
+        raise OSError(f"cannot claim {encode_path(source)}: its claim folder keeps vanishing")
+
+    def left_behind(self) -> Iterator[Taken]:
+        """What this instance claimed in an earlier life."""
+        for claim in _folders(self._mine):
+            if claim != self._claim:
+                yield from self._files_of(claim)
+
+    def take_over(self) -> dict[str, list[Taken]]:
+        """The claims of other instances that are dead (their lock is free), by instance; they are this
+        instance's from now on, their keys unchanged."""
+        found: dict[str, list[Taken]] = {}
+        for other in _folders(self._layout.claimed):
+            if other != self._instance and (taken := self._take_from(other)):
+                found[other] = taken
+        return found
+
+    def _take_from(self, other: str) -> list[Taken]:
+        theirs = self._layout.claims_of(other)
+        if not _folders(theirs):
+            return []
+        try:
+            lock = InstanceLock.take(self._layout.lock_of(other))
+        except LocksMissing:
+            return []
+        if lock is None:
+            return []
+        taken: list[Taken] = []
+        try:
+            self._mine.mkdir(parents=True, exist_ok=True)
+            for claim in _folders(theirs):
+                with suppress(FileNotFoundError):
+                    (theirs / claim).rename(self._mine / claim)
+                    taken.extend(self._files_of(claim))
+        finally:
+            lock.release()
+        return taken
+
+    def _files_of(self, claim: str) -> Iterator[Taken]:
+        top = self._mine / claim
+        for folder, _, names in os.walk(top):
+            for name in names:
+                path = Path(folder, name)
+                relative = str(path.relative_to(top))
+                yield Taken(origin_of(self._key(claim, relative), relative), relative, path)
+
+    def _key(self, claim: str, relative: str) -> str:
+        return f"folder:{claim}/{encode(os.fsencode(relative))}"
+
+    def _open_new(self) -> None:
+        self._claim = self._new_claim()
+        self._used: set[str] = set()
+
+    def _make_parent(self, target: Path) -> None:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            self._open_new()
+
+
+def remove_empty(path: Path, layout: Layout) -> None:
+    """Removes the folders that a settled claim's file has left empty, up to the claim's own."""
+    if path.is_relative_to(layout.claimed):
+        _instance, _claim, *inner = path.relative_to(layout.claimed).parent.parts
+        with suppress(OSError):  # not empty, or in use: a later settlement tries again
+            for folder in list(path.parents)[: len(inner) + 1]:
+                folder.rmdir()
+
+
+def _folders(path: Path) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,110 @@
+"""watchdog's inotify observer, with what it keeps to itself told (Linux only).
+
+Overridden, as read in watchdog 7.1: `InotifyWatchGroup.on_queue_overflow` only logs that events were lost;
+`_add_callback` swallows that watches have run out below the root; `InotifyMoveEventGrouper.delay` holds
+every event for half a second after a move out of the tree; the daemon's own folder needs no watches.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from watchdog.events import FileSystemEvent
+from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver, InotifyWatchGroup
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+from classifyd.sources.folder.layout import WORK
+
+GROUPING_DELAY = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Whom to tell: `overflowed` when events were lost, `exhausted` when watches ran out."""
+
+    overflowed: Callable[[], None]
+    exhausted: Callable[[], None]
+
+
+class _Grouper(InotifyMoveEventGrouper):  # type: ignore[misc]
+    delay = GROUPING_DELAY
+
+
+@dataclass(eq=False)
+class _WatchGroup(InotifyWatchGroup):  # type: ignore[misc]
+    trouble: Trouble | None = None
+
+    def __post_init__(self) -> None:
+        self._move_event_grouper = _Grouper()
+        super().__post_init__()
+
+    def on_queue_overflow(self) -> None:
+        super().on_queue_overflow()
+        assert self.trouble is not None
+        self.trouble.overflowed()
+
+    def _add_all_callbacks(self, path: bytes) -> None:
+        self._add_callback(path)
+        if not self.is_recursive or path == self._own:
+            return
+        for root, folders, _ in os.walk(path):
+            below = [b"/".join((root, folder)) for folder in folders]
+            folders[:] = [folder for folder, full in zip(folders, below, strict=True) if full != self._own]
+            for full in below:
+                self._add_callback(full)
+
+    @property
+    def _own(self) -> bytes:
+        return b"/".join((self.path, os.fsencode(WORK)))
+
+    def _add_callback(self, path: bytes) -> None:
+        if path == self._own:
+            return
+        try:
+            watch = self._inotify_fd.add_callback(path, self.event_mask, self._callback, self._id)
+        except OSError as error:
+            if path == self.path:
+                raise
+            if error.errno == errno.ENOSPC:
+                assert self.trouble is not None
+                self.trouble.exhausted()
+            return
+        self._active_callbacks_by_path[path] = watch
+        self._active_callbacks_by_watch[watch] = path
+
+
+class _Emitter(InotifyFullEmitter):  # type: ignore[misc]
+    def __init__(
+        self, *args: Any, event_filter: list[type[FileSystemEvent]] | None, trouble: Trouble, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, event_filter=event_filter, **kwargs)
+        self.name = "folder-watch-events"
+        self._trouble = trouble
+
+    def on_thread_start(self) -> None:
+        self._inotify = _WatchGroup(
+            self._inotify_fd,
+            os.fsencode(self.watch.path),
+            is_recursive=self.watch.is_recursive,
+            event_mask=self.get_event_mask_from_filter(),
+            follow_symlink=False,
+            trouble=self._trouble,
+        )
+
+
+class TellingObserver(InotifyObserver):  # type: ignore[misc]
+    """An InotifyObserver that reports moves whole, and its troubles to `trouble`."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(generate_full_events=True)
+        self.name = "folder-watch"
+        self._inotify_fd.name = "folder-watch-kernel"
+        self._emitter_class = _Emitter
+        self._emitter_kwargs["trouble"] = trouble
+
+    @property
+    def reading(self) -> bool:
+        """Whether the thread that reads from the kernel lives."""
+        return bool(self._inotify_fd.is_alive())

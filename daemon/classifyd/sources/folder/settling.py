@@ -1,0 +1,79 @@
+"""What is done with a file once its outcome is committed. Everything here may be repeated after a crash."""
+
+import os
+from pathlib import Path
+
+import orjson
+
+from classifyd.core.names import decode_path, encode_path
+from classifyd.core.times import utc_text
+from classifyd.core.values import Rejected, Result
+from classifyd.sources.folder.claims import Taken, remove_empty
+from classifyd.sources.folder.layout import Layout
+from classifyd.sources.folder.moves import move, write_new
+from classifyd.sources.folder.shelf import Shelf, beside, sidecar_of
+from classifyd.telemetry import folder as events
+
+
+class Settler:
+    """Moves or deletes claimed files as their recorded results ask."""
+
+    def __init__(self, layout: Layout, shelf: Shelf) -> None:
+        self._layout = layout
+        self._shelf = shelf
+
+    def settle(self, taken: Taken, result: Result) -> None:
+        """Puts the file where the recorded result says. Raises OSError when it cannot now: try again."""
+        if taken.claimed:
+            place = self._place(taken, result)
+            if place is None:
+                taken.path.unlink(missing_ok=True)
+            elif os.path.lexists(taken.path):
+                self._put(taken, place, result)
+            elif not any(map(os.path.lexists, (place, beside(place, result.id)))):
+                events.emit(events.ClaimVanished(origin=taken.key, path=encode_path(taken.path)))
+            remove_empty(taken.path, self._layout)
+
+    def _place(self, taken: Taken, result: Result) -> Path | None:
+        if result.stored_path is not None:
+            return Path(decode_path(result.stored_path))
+        return self._shelf.place(taken, result)
+
+    def _put(self, taken: Taken, place: Path, result: Result) -> None:
+        try:
+            self._put_at(taken, place, result)
+        except (FileExistsError, NotADirectoryError):
+            other = beside(place, result.id)
+            self._put_at(taken, other, result)
+            events.emit(
+                events.StoredElsewhere(origin=taken.key, recorded=encode_path(place), path=encode_path(other))
+            )
+
+    def _put_at(self, taken: Taken, place: Path, result: Result) -> None:
+        if isinstance(result.outcome, Rejected):
+            write_new(sidecar_of(place), describe(result, result.outcome), result.id)
+        try:
+            move(taken.path, place, result.id)
+        except FileExistsError:
+            if isinstance(result.outcome, Rejected):
+                sidecar_of(place).unlink()
+            raise
+
+
+def describe(result: Result, outcome: Rejected) -> bytes:
+    """The sidecar of a rejected picture: the same bytes however often it is written."""
+    return orjson.dumps(
+        {
+            "id": result.id,
+            "origin": result.origin.key,
+            "name": result.origin.name,
+            "path": result.origin.path,
+            "reason": outcome.reason,
+            "detail": outcome.detail,
+            "sha256": result.sha256,
+            "size_bytes": result.size_bytes,
+            "received_at": utc_text(result.received_at),
+            "classified_at": utc_text(result.classified_at),
+        },
+        option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
+    )

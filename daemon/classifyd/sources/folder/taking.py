@@ -1,0 +1,78 @@
+"""Taking one file: read, gate, claim."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from classifyd.core.gate import Limits
+from classifyd.core.values import Image, Origin, Reason, Rejected
+from classifyd.sources.folder.claims import Taken
+from classifyd.sources.folder.files import FileChanged, Fingerprint, look, read_unchanged
+
+Examine = Callable[[Origin, bytes, Limits, datetime], tuple[Image, Rejected | None]]
+
+_MAY_STILL_COME = {Reason.TRUNCATED, Reason.EMPTY}
+
+
+class StillIncomplete(Exception):
+    """The end is missing and may still come: a paused upload is not a truncated file."""
+
+
+class ChangedInClaim(Exception):
+    """Somebody wrote to the file while it was being claimed: what was read is not what was taken."""
+
+    def __init__(self, taken: Taken) -> None:
+        super().__init__(taken.key)
+        self.taken = taken
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file that is taken, as it was read."""
+
+    taken: Taken
+    image: Image
+    refusal: Rejected | None
+
+
+class Taker:
+    """Reads files within limits. `clock` tells the time in UTC."""
+
+    def __init__(self, limits: Limits, examine: Examine, clock: Callable[[], datetime]) -> None:
+        self._limits = limits
+        self._examine = examine
+        self._clock = clock
+
+    def credit(self, seen: Fingerprint) -> int:
+        """How many bytes will be held for this file."""
+        return 0 if seen.size > self._limits.max_bytes else seen.size
+
+    def take(self, found: Taken, seen: Fingerprint, condemnable: bool, claim: Callable[[], Taken]) -> Picture:
+        """Reads a file that is as `seen`, then claims it.
+
+        It is read before, so that a paused upload stays where its writer looks for it. Raises FileChanged,
+        StillIncomplete (unless `condemnable`), ChangedInClaim, and OSError when it cannot be read or claimed.
+        """
+        data = read_unchanged(found.path, seen, self._limits.max_bytes)
+        image, refusal = self._gate(found.origin, data, seen)
+        if refusal is not None and refusal.reason in _MAY_STILL_COME and not condemnable:
+            raise StillIncomplete
+        taken = claim()
+        if look(taken.path) != seen:
+            raise ChangedInClaim(taken) if taken.claimed else FileChanged
+        return Picture(taken, replace(image, origin=taken.origin), refusal)
+
+    def _gate(self, origin: Origin, data: bytes, seen: Fingerprint) -> tuple[Image, Rejected | None]:
+        if seen.size <= self._limits.max_bytes:
+            return self._examine(origin, data, self._limits, self._clock())
+        detail = f"{seen.size} bytes are more than limits.max_bytes ({self._limits.max_bytes})"
+        image = Image(
+            origin=origin,
+            data=b"",
+            sha256=None,
+            size_bytes=seen.size,
+            width=None,
+            height=None,
+            received_at=self._clock(),
+        )
+        return image, Rejected(Reason.TOO_LARGE, detail)
