@@ -83,6 +83,8 @@ class TFServingClassifier:
 
     def classify(self, images: Sequence[Image]) -> list[Prediction | Rejected | ClassifierError]:
         """As `core.ports.Classifier` says, within `timeout` seconds in all."""
+        if not images:
+            return []
         with deadline(self._config.timeout):
             try:
                 return self._classified(images)
