@@ -29,7 +29,7 @@ def write_colour_model(
     """Writes a model folder: the mean colour, weighed into four classes. `card` goes before its tables.
     Returns the folder."""
     shape = (batch, 3, SIDE, SIDE) if nchw else (batch, SIDE, SIDE, 3)
-    weights = np.array([[4, -2, -2, 0], [-2, 4, -2, 0], [-2, -2, 4, 0]], np.float32)
+    weights = np.array([[4, -2, -2, -4], [-2, 4, -2, -4], [-2, -2, 4, -4]], np.float32)
     nodes = [
         helper.make_node("ReduceMean", ["pixels", "axes"], ["colour"], keepdims=0),
         helper.make_node("MatMul", ["colour", "weights"], ["weighed"]),

@@ -1,0 +1,150 @@
+"""Decoding and preprocessing."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from verification.kit.colours import jpeg, without_segment
+
+from classifyd.core.errors import Failed
+from classifyd.core.values import Reason, Rejected
+from classifyd.engines.card import Preprocessing
+from classifyd.engines.onnx import pixels as module
+from classifyd.engines.onnx.budget import PixelBudget
+from classifyd.engines.onnx.pixels import Pixelator
+
+
+def pixelator(**wanted: object) -> Pixelator:
+    return Pixelator(Preprocessing(**({"resize": (8, 8)} | wanted)), PixelBudget(10**8))
+
+
+def decoded(maker: Pixelator, data: bytes) -> np.ndarray:
+    pixels = maker.decode(data)
+    assert isinstance(pixels, np.ndarray), pixels
+    return pixels
+
+
+def gradient(size: tuple[int, int]) -> Image.Image:
+    """Red grows to the right, green to the bottom."""
+    width, height = size
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    return Image.fromarray(np.dstack([x, y, np.full_like(x, 128)]).astype(np.uint8))
+
+
+def encoded(picture: Image.Image, **options: object) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=95, subsampling=0, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "CMYK"])
+def test_colours_are_rgb_whatever_the_encoding(mode: str) -> None:
+    pixels = decoded(pixelator(), jpeg("#c81e3c", mode=mode, quality=100))
+    assert pixels.shape == (8, 8, 3)
+    assert np.abs(pixels.astype(int) - [0xC8, 0x1E, 0x3C]).max() <= 3
+
+
+def test_grey_pictures_have_three_equal_channels() -> None:
+    pixels = decoded(pixelator(), jpeg("#808080", mode="L"))
+    assert (pixels == 128).all()
+
+
+def test_cmyk_without_adobes_marker_is_not_inverted() -> None:
+    # White ink-wise: Adobe writes 255 for no ink; without its marker 255 is full ink, that is black.
+    data = jpeg("white", mode="CMYK")
+    assert decoded(pixelator(), data).min() == 255
+    assert decoded(pixelator(), without_segment(data, 0xEE)).max() == 0
+
+
+def test_the_orientation_in_exif_data_is_not_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain, turned = (encoded(gradient((64, 64)), **options) for options in ({}, {"exif": exif}))
+    assert plain != turned
+    assert (decoded(pixelator(), plain) == decoded(pixelator(), turned)).all()
+
+
+def test_damaged_exif_data_is_nobodys_business() -> None:
+    exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\xff\xff" + b"\xff" * 40
+    decoded(pixelator(), jpeg("red", exif=exif))
+
+
+def test_an_exact_size_ignores_the_aspect() -> None:
+    pixels = decoded(pixelator(resize=(4, 16)), encoded(gradient((300, 40))))
+    assert pixels.shape == (4, 16, 3)
+    assert pixels[0, 0, 0] < 20 < 235 < pixels[0, -1, 0]
+    assert pixels[0, 0, 1] < 40 < 215 < pixels[-1, 0, 1]
+
+
+def test_a_shorter_side_keeps_the_aspect_and_the_crop_is_central() -> None:
+    pixels = decoded(pixelator(resize=40, crop=20), encoded(gradient((320, 80)))).astype(int)
+    assert pixels.shape == (20, 20, 3)
+    # 320×80 becomes 160×40; the crop sees columns 70..90 of 160 and rows 10..30 of 40.
+    assert np.abs(pixels[:, 0, 0] - 255 * 70.5 / 160).max() <= 4
+    assert np.abs(pixels[:, -1, 0] - 255 * 89.5 / 160).max() <= 4
+    assert np.abs(pixels[0, :, 1] - 255 * 10.5 / 40).max() <= 4
+    assert np.abs(pixels[-1, :, 1] - 255 * 29.5 / 40).max() <= 4
+
+
+def test_reduction_is_antialiased() -> None:
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, ::2] = 255
+    pixels = decoded(pixelator(), encoded(Image.fromarray(stripes)))
+    assert np.abs(pixels.astype(int) - 127).max() <= 3  # every stripe counts; sampling would give 0 or 255
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.tuples(st.integers(1, 400), st.integers(1, 400)), st.sampled_from([{}, {"resize": 8, "crop": 8}]))
+def test_every_shape_of_picture_fits(size: tuple[int, int], wanted: dict[str, object]) -> None:
+    assert decoded(pixelator(**wanted), jpeg("red", size)).shape == (8, 8, 3)
+
+
+def test_scale_comes_before_mean_and_deviation() -> None:
+    maker = pixelator(scale=1 / 255, mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 1.0))
+    tensor = maker.tensor([np.full((8, 8, 3), 255, np.uint8)])
+    assert tensor.dtype == np.float32
+    assert tensor.shape == (1, 8, 8, 3)
+    assert np.allclose(tensor[0, 0, 0], [1.0, 3.0, 1.0])
+
+
+def test_the_layout_is_the_models() -> None:
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[..., 1] = 9
+    tensor = pixelator(layout="NCHW").tensor([picture, picture])
+    assert tensor.shape == (2, 3, 8, 8)
+    assert tensor.flags.c_contiguous
+    assert (tensor[:, 1] == 9).all()
+    assert (tensor[:, [0, 2]] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GIF89a",
+        b"\xff\xd8\xff",
+        jpeg("red")[:-200],
+        without_segment(jpeg("red"), 0xDB),
+        jpeg("red").replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x09"),
+    ],
+    ids=["empty", "GIF", "only a start", "cut off", "no quantisation table", "9 bits a sample"],
+)
+def test_what_cannot_be_decoded_is_rejected_for_it(data: bytes) -> None:
+    answer = pixelator().decode(data)
+    assert isinstance(answer, Rejected)
+    assert answer.reason is Reason.UNDECODABLE
+    assert answer.detail.startswith("the JPEG cannot be decoded: ")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError("out of memory when reading image file"), KeyError("bug")]
+)
+def test_what_is_no_evidence_rejects_nothing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def broken(_stream: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "_Jpeg", broken)
+    assert isinstance(pixelator().decode(jpeg("red")), Failed)
