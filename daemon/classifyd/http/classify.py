@@ -36,7 +36,7 @@ from classifyd.core.values import (
 from classifyd.http import documents
 from classifyd.http.body import Upload
 from classifyd.http.config import HttpConfig
-from classifyd.http.openapi import CLASSIFY_REQUEST, problems
+from classifyd.http.openapi import classify_request, problems
 from classifyd.http.problems import ProblemError, away, busy
 from classifyd.http.upload import most_bytes, read_upload
 from classifyd.http.waiter import Waiter
@@ -142,7 +142,7 @@ def add_classify_routes(app: FastAPI, models: Mapping[str, Model], classify: Cla
         "/classify/{model}",
         response_model=documents.Answer | documents.Classes,
         responses=problems(400, 404, 408, 413, 422, 429, 503, 504),
-        openapi_extra=CLASSIFY_REQUEST,
+        openapi_extra=classify_request(models, MOST_CANDIDATES),
         summary="Classify a picture",
     )
     async def classify_picture(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """What /openapi.json says beyond what the routes' signatures tell."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -10,33 +11,6 @@ from classifyd.http.problems import MEDIA_TYPE, Problem
 
 _JPEG = {"type": "string", "format": "binary", "contentMediaType": "image/jpeg"}
 
-CLASSIFY_REQUEST: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": "model",
-            "in": "path",
-            "required": True,
-            "description": "The name under which it is configured",
-            "schema": {"type": "string", "minLength": 1},
-        },
-        {
-            "name": "top",
-            "in": "query",
-            "description": "Answer at length, with up to so many classes",
-            "schema": {"type": "integer", "minimum": 1, "maximum": 1000},
-        },
-    ],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {"type": "object", "required": ["image"], "properties": {"image": _JPEG}}
-            },
-            "image/jpeg": {"schema": _JPEG},
-        },
-    },
-}
-
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer", "minimum": 0}}}
 _HEADERS: dict[int, Any] = {
     401: {"WWW-Authenticate": {"schema": {"const": "Bearer"}}},
@@ -44,6 +18,36 @@ _HEADERS: dict[int, Any] = {
     503: _RETRY_AFTER,
 }
 _COMPONENT = "#/components/schemas/{model}"
+
+
+def classify_request(models: Iterable[str], most_candidates: int) -> dict[str, Any]:
+    """What the hot route takes, since it reads its parameters itself."""
+    return {
+        "parameters": [
+            {
+                "name": "model",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "enum": list(models)},
+            },
+            {
+                "name": "top",
+                "in": "query",
+                "description": "Answer at length, with up to so many classes",
+                "schema": {"type": "integer", "minimum": 1, "maximum": most_candidates},
+            },
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {"type": "object", "required": ["image"], "properties": {"image": _JPEG}},
+                    "encoding": {"image": {"contentType": "image/jpeg"}},
+                },
+                "image/jpeg": {"schema": _JPEG},
+            },
+        },
+    }
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,17 +1,16 @@
 """`GET /results` and `GET /results/{id}`: what is recorded."""
 
-import base64
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Path, Query, Request, Response
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import BeforeValidator
 
 from classifyd.core.documents import ResultDocument, document
 from classifyd.core.ports import Results
+from classifyd.core.times import utc_moment
 from classifyd.core.values import Filter, Source, Status
 from classifyd.http.documents import ResultPage
 from classifyd.http.openapi import problems
@@ -20,14 +19,15 @@ from classifyd.http.problems import ProblemError
 _ULID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _moment(text: str) -> datetime:
     try:
-        return moment.astimezone(UTC)
+        return utc_moment(text)
     except OverflowError:
-        raise ValueError("is out of range") from None
+        raise ValueError(f"{text!r} is out of range") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+"""RFC 3339 with a time zone; pydantic's own reading would take bare numbers too."""
 
 
 def add_results_routes(app: FastAPI, results: Results) -> None:
@@ -45,14 +45,16 @@ def add_results_routes(app: FastAPI, results: Results) -> None:
         since: Annotated[Moment | None, Query(description="Classified then or later")] = None,
         until: Annotated[Moment | None, Query(description="Classified before then")] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-        cursor: Annotated[str | None, Query(description="From `next` of the page before")] = None,
+        cursor: Annotated[
+            str | None, Query(pattern=_ULID, description="From `next` of the page before")
+        ] = None,
     ) -> ResultPage:
         """`next`, and the header Link, hold the address of the next page while there is one."""
         wanted = Filter(label, status, source, name, sha256, since, until)
-        found = results.page(wanted, limit + 1, None if cursor is None else _id_of(cursor))
+        found = results.page(wanted, limit + 1, before=cursor)
         following = None
         if len(found) > limit:
-            query = {**request.query_params, "cursor": _cursor_of(found[limit - 1].id)}
+            query = {**request.query_params, "cursor": found[limit - 1].id}
             following = f"{request.url.path}?{urlencode(query)}"
             response.headers["Link"] = f'<{following}>; rel="next"'
         return ResultPage(results=[document(result) for result in found[:limit]], next=following)
@@ -63,17 +65,3 @@ def add_results_routes(app: FastAPI, results: Results) -> None:
         if result is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no result {result_id}.")
         return document(result)
-
-
-def _cursor_of(result_id: str) -> str:
-    return base64.urlsafe_b64encode(result_id.encode()).decode().rstrip("=")
-
-
-def _id_of(cursor: str) -> str:
-    try:
-        result_id = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode("ascii")
-    except ValueError:
-        result_id = ""
-    if not re.fullmatch(_ULID, result_id):
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "query cursor: take it from `next`, unchanged.")
-    return result_id

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.unit.http.fakes import NOW, PREDICTION, World, recorded
@@ -54,7 +53,6 @@ def test_pages_follow_one_another_until_all_is_seen():
         assert world.results.wanted.label == "a&b"
         if (address := page["next"]) is not None:
             assert response.headers["Link"] == f'<{address}>; rel="next"'
-            assert seen[-1] not in parse_qs(urlsplit(address).query)["cursor"]
 
     assert seen == [result.id for result in world.results.results]
     assert "Link" not in response.headers
@@ -75,7 +73,7 @@ def test_filters_reach_the_store():
             "name": "a b.jpg",
             "sha256": "f" * 64,
             "since": "2026-01-31T13:00:00+01:00",
-            "until": "2026-02-01T00:00:00.5Z",
+            "until": "2026-02-01T00:00:00.500Z",
         },
     )
 
@@ -99,6 +97,8 @@ def test_filters_reach_the_store():
         ("since", "yesterday"),
         ("since", "2026-01-31T12:00:00"),
         ("until", "0001-01-01T00:00:00+23:00"),
+        ("until", "1e9"),
+        ("until", "1000000000"),
         ("limit", "0"),
         ("limit", "1001"),
         ("cursor", "nonsense"),
