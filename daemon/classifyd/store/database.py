@@ -9,7 +9,7 @@ from typing import Self
 
 from sqlalchemy.exc import DBAPIError
 
-from classifyd.core.errors import ConfigurationError
+from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.ports import Ledger, Outbox, Results, ResultStore
 from classifyd.store import schema, sqlite
 from classifyd.store.copying import copy_database
@@ -119,6 +119,8 @@ def refusing(path: Path) -> Iterator[None]:
         raise ConfigurationError(told) from error
     except sqlite3.Error as error:
         raise ConfigurationError(meaning(path, error)) from error
+    except StoreUnavailable as error:
+        raise ConfigurationError(str(error)) from error
     except OSError as error:
         raise ConfigurationError(f"{error.filename or path}: {error.strerror or error}") from error
 

@@ -26,6 +26,8 @@ def revision_of(path: Path) -> str | None:
 
     Raises ConfigurationError when it is newer than the code or not classifyd's; sqlite3.Error.
     """
+    if not path.is_file():
+        raise ConfigurationError(f"{path} is no file: name another place in database.url")
     connection = connect(path, "ro")
     try:
         tables = {

@@ -43,6 +43,7 @@ class Writer:
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
         self._path = path
         self._engine = writing_engine(path)
+        self._file = _identity(path)
         self._clock = clock
 
     def write(
@@ -98,7 +99,21 @@ class Writer:
         try:
             with translated(self._path), self._engine.begin() as connection:
                 yield connection
+                # SQLite would go on writing a file that has lost its name.
+                if _identity(self._path) != self._file:
+                    raise StoreUnavailable(
+                        f"{self._path} was removed or replaced under the daemon: put it back,"
+                        " or start the daemon again"
+                    )
         except StoreUnavailable:
             # The connection may be of no use any more: the next transaction opens another.
             self._engine.dispose()
             raise
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
