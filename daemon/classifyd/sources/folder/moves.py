@@ -43,6 +43,35 @@ def move(source: Path, target: Path, token: str) -> None:
     source.unlink()
 
 
+def move_where_seen(source: Path, target: Path, token: str, other: Path) -> Path:
+    """Moves a regular file to where others may take it from at once, so that no placeholder may stand there.
+
+    Returns the target, or where it is taken or there are no links, `other`: a name that nobody else uses.
+    """
+    try:
+        _make_parent(target)
+        os.link(source, target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return _copy_where_seen(source, target, token, other)
+        if error.errno not in _NO_LINKS | {errno.EEXIST, errno.ENOTDIR}:
+            raise
+        _make_parent(other)
+        source.rename(other)
+        return other
+    source.unlink()
+    return target
+
+
+def _copy_where_seen(source: Path, target: Path, token: str, other: Path) -> Path:
+    temporary = _temporary(target, token)
+    _copy_content(source, temporary)
+    place = move_where_seen(temporary, target, token, other)
+    _sync_folder(place.parent)
+    source.unlink()
+    return place
+
+
 def write_new(target: Path, content: bytes, token: str) -> None:
     """Writes a file whole or not at all, and makes the folders above it. Raises FileExistsError when the
     target exists with other content; the same content is taken for that of an earlier try."""
@@ -80,20 +109,24 @@ def _finish(source: Path, target: Path, token: str) -> None:
 
 def _copy(source: Path, target: Path, token: str) -> None:
     temporary = _temporary(target, token)
-    status = source.lstat()
     try:
-        with (
-            os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as original,
-            os.fdopen(_create(temporary, stat.S_IMODE(status.st_mode) | stat.S_IWUSR), "wb") as copy,
-        ):
-            shutil.copyfileobj(original, copy, 1 << 20)
-            copy.flush()
-            os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
-            os.fsync(copy.fileno())
+        _copy_content(source, temporary)
         _link_or_place(temporary, target, token)
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(target.parent)
+
+
+def _copy_content(source: Path, target: Path) -> None:
+    status = source.lstat()
+    with (
+        os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as original,
+        os.fdopen(_create(target, stat.S_IMODE(status.st_mode) | stat.S_IWUSR), "wb") as copy,
+    ):
+        shutil.copyfileobj(original, copy, 1 << 20)
+        copy.flush()
+        os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.fsync(copy.fileno())
 
 
 def _link_or_place(temporary: Path, target: Path, token: str) -> None:

@@ -51,7 +51,7 @@ class Settler:
 
     def _put_at(self, taken: Taken, place: Path, result: Result) -> None:
         if isinstance(result.outcome, Rejected):
-            write_new(sidecar_of(place), describe(result, result.outcome), result.id)
+            write_new(sidecar_of(place), describe(result, result.outcome, place), result.id)
         try:
             move(taken.path, place, result.id)
         except FileExistsError:
@@ -60,14 +60,15 @@ class Settler:
             raise
 
 
-def describe(result: Result, outcome: Rejected) -> bytes:
-    """The sidecar of a rejected picture: the same bytes however often it is written."""
+def describe(result: Result, outcome: Rejected, place: Path) -> bytes:
+    """The sidecar of a rejected picture at its place: the same bytes however often it is written."""
     return orjson.dumps(
         {
             "id": result.id,
             "origin": result.origin.key,
             "name": result.origin.name,
             "path": result.origin.path,
+            "file": encode_path(place.name),
             "reason": outcome.reason,
             "detail": outcome.detail,
             "sha256": result.sha256,
