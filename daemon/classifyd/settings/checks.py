@@ -21,7 +21,7 @@ def conflicts(settings: Settings) -> Iterator[Conflict]:
 
 
 def _models(settings: Settings) -> Iterator[Conflict]:
-    names = ", ".join(sorted(settings.models))
+    names = ", ".join(sorted(settings.models)) or "none"
     asked: dict[Location, str] = {("default_model",): settings.default_model}
     if settings.inbox.enabled and settings.inbox.model != settings.default_model:
         asked["inbox", "model"] = settings.inbox.model

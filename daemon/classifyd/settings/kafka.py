@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from classifyd.settings.secrets import Secret, TableWithSecrets
-from classifyd.settings.types import Duration, ExistingFile, Name, Options, Table, Texts
+from classifyd.settings.types import ExistingFile, Interval, Name, Options, Table, Texts
 
 _OWN = frozenset({"bootstrap_servers", "consumer", "producer", "input", "output"})
 _SET_ELSEWHERE = {
@@ -51,8 +51,8 @@ class KafkaInput(Table):
     group_id: Name = "classifyd"
     model: Name = "resnet"
     dead_letter_topic: Name | None = None
-    commit_interval: Duration = 1.0
-    session_timeout: Duration = 45.0
+    commit_interval: Interval = 1.0
+    session_timeout: Interval = 45.0
 
 
 class KafkaOutput(Table):

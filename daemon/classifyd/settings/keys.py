@@ -18,10 +18,12 @@ def known(model: str = "NAME") -> dict[str, Any]:
 
 
 def nearest(key: str) -> str:
-    """The known dotted name that looks most like `key`."""
+    """The dotted name of a setting or a table that looks most like `key`."""
     parts = key.split(".")
     model = parts[1] if parts[0] == "models" and len(parts) > 2 else "NAME"
-    return max(known(model), key=lambda candidate: _likeness(key, candidate))
+    names = known(model).keys()
+    tables = {name.rpartition(".")[0] for name in names} - {""}
+    return max(sorted(names | tables), key=lambda candidate: _likeness(key, candidate))
 
 
 def _walk(table: type[BaseModel], prefix: str) -> list[tuple[str, Any]]:

@@ -7,8 +7,8 @@ from pydantic import Discriminator, Tag
 from classifyd.settings.types import (
     AbsolutePath,
     Count,
-    Duration,
     ExistingFile,
+    Interval,
     Name,
     Size,
     Table,
@@ -43,11 +43,11 @@ class TfServingModel(_Model):
     url: Url
     name: Name
     version: Version = "latest"
-    version_refresh: Duration = 30.0
+    version_refresh: Interval = 30.0
     signature: Name | None = None
     input: Name | None = None
     output: Name | None = None
-    timeout: Duration = 20.0
+    timeout: Interval = 20.0
     proxy: Url | None = None
 
 

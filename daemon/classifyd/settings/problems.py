@@ -54,12 +54,12 @@ def _what(detail: ErrorDetails, location: Location, layers: Sequence[Layer]) -> 
     if kind == "missing":
         return "is missing: set it"
     if kind == "union_tag_invalid":
-        return f"unknown engine {context['tag']}; known are {', '.join(ENGINES)}"
+        return f"unknown engine {context['tag']!r}; known are {', '.join(ENGINES)}"
     if kind == "tuple_type":
         return "must be a list of texts"
     if kind == "string_pattern_mismatch" and location[0] == "models":
         return f"{detail['input']!r} is not understood: it must match {context['pattern']}"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
+    if kind in ("model_type", "model_attributes_type", "dict_type", "union_tag_not_found"):
         return "must be a table"
     message = detail["msg"].replace("Input should", "must").replace("Input is not", "must be").rstrip(".")
     secret = location[-1] in SECRETS

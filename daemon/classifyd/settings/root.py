@@ -16,7 +16,7 @@ from classifyd.settings.tables import (
     LimitSettings,
     LogSettings,
 )
-from classifyd.settings.types import AbsolutePath, Duration, ModelName, Name
+from classifyd.settings.types import AbsolutePath, Interval, ModelName, Name
 
 DEFAULT_MODEL = "resnet"
 _DEFAULT_DATA = Path("data")
@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     data_dir: AbsolutePath = _DEFAULT_DATA
     default_model: Name = DEFAULT_MODEL
-    stop_timeout: Duration = 30.0
+    stop_timeout: Interval = 30.0
     inbox: InboxSettings = InboxSettings()
     kafka: KafkaSettings = KafkaSettings()
     models: dict[ModelName, ModelSettings] = {DEFAULT_MODEL: OnnxModel()}

@@ -6,7 +6,18 @@ from typing import Literal
 from pydantic import field_validator
 
 from classifyd.settings.secrets import Secret, TableWithSecrets
-from classifyd.settings.types import AbsolutePath, Count, Duration, Name, Pixels, Port, Size, Table, Texts
+from classifyd.settings.types import (
+    AbsolutePath,
+    Count,
+    Duration,
+    Interval,
+    Name,
+    Pixels,
+    Port,
+    Size,
+    Table,
+    Texts,
+)
 
 _IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:")
 
@@ -18,10 +29,10 @@ class InboxSettings(Table):
     path: AbsolutePath = Path("data/inbox")
     recursive: bool = True
     watch: Literal["auto", "native", "poll"] = "auto"
-    poll_interval: Duration = 5.0
+    poll_interval: Interval = 5.0
     settle_time: Duration = 1.0
     incomplete_timeout: Duration = 60.0
-    rescan_interval: Duration = 300.0
+    rescan_interval: Interval = 300.0
     include: Texts = ("*.jpg", "*.jpeg", "*.jpe", "*.jfif")
     ignore: Texts = (".*", "*~", "~*", "*.part", "*.tmp", "*.filepart", "*.crdownload", "@eaDir", ".stfolder")
     after: Literal["move", "delete", "keep"] = "move"
@@ -52,7 +63,7 @@ class HttpSettings(TableWithSecrets):
     port: Port = 5000
     record: bool = True
     publish: bool = False
-    deadline: Duration = 30.0
+    deadline: Interval = 30.0
     api_key: Secret | None = None
     api_key_file: AbsolutePath | None = None
 

@@ -69,12 +69,20 @@ Duration = Annotated[
     PlainSerializer(units.duration_text, return_type=str, when_used="json"),
 ]
 """Seconds."""
+Interval = Annotated[Duration, Field(gt=0)]
+"""Seconds, more than none."""
 Size = Annotated[
-    int, BeforeValidator(units.size), PlainSerializer(units.size_text, return_type=str, when_used="json")
+    int,
+    BeforeValidator(units.size),
+    Field(gt=0),
+    PlainSerializer(units.size_text, return_type=str, when_used="json"),
 ]
 """Bytes."""
 Pixels = Annotated[
-    int, BeforeValidator(units.pixels), PlainSerializer(units.pixels_text, return_type=str, when_used="json")
+    int,
+    BeforeValidator(units.pixels),
+    Field(gt=0),
+    PlainSerializer(units.pixels_text, return_type=str, when_used="json"),
 ]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=0, le=65_535)]

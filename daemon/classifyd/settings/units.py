@@ -2,7 +2,7 @@
 
 import re
 
-_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+_NUMBER = re.compile(r"\s*([0-9]{1,16}(?:\.[0-9]{1,15})?)\s*([A-Za-z]*)\s*")
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 # IEC 80000-13: KiB, MiB ... are powers of 1024, kB, MB ... powers of 1000.
