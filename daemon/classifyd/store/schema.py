@@ -15,9 +15,7 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 
 def head() -> str:
     """The revision of this code's tables."""
-    revision = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-    if revision is None:
-        raise FileNotFoundError(f"{_MIGRATIONS} holds no migration: install classifyd again")
+    (revision,) = ScriptDirectory(str(_MIGRATIONS)).get_heads()
     return revision
 
 

@@ -104,7 +104,7 @@ def test_pictures_go_with_the_reason_beside_them_and_with_empty_folders(url, fol
     done, failed = folders
     good = picture(done / "2026-01-31" / "album" / "a b%.jpg")
     bad = picture(failed / "album" / "b.jpg")
-    other = done / "2026-02-01" / "mine.txt"
+    other = done / "2026-01-31" / "mine.txt"
     picture(other)
     (failed / "album" / "b.jpg.error.json").write_text("{}")
     filled(url, result("a", CAT, stored_path=good), result("b", TORN, number=1, stored_path=bad))
