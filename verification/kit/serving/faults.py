@@ -18,8 +18,13 @@ def status(code: int, message: str, **headers: str) -> Fault:
 
 def page(code: int = 200) -> Fault:
     """A page that is no JSON, as a proxy or a portal answers."""
-    body = b"<html><body>Please sign in</body></html>"
-    return lambda _request, _answer: Answer(code, body, "text/html")
+    content = b"<html><body>Please sign in</body></html>"
+    return lambda _request, _answer: Answer(code, content, "text/html")
+
+
+def body(content: bytes) -> Fault:
+    """A success with this body instead."""
+    return lambda _request, _answer: Answer(200, content)
 
 
 def hang() -> Fault:
