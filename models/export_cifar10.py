@@ -4,7 +4,7 @@
 
 `<into>/1/` is a SavedModel with the signature of the official ResNet v2 for TensorFlow Serving (JPEGs in,
 classes and probabilities out), `<into>/model.onnx` the network alone (normalised pixels in, probabilities
-out) for the daemon's embedded engine. Prints the checksums that the model card names.
+out) for the daemon's embedded engine. Prints the checksums for the model card.
 """
 
 import argparse
@@ -90,12 +90,13 @@ def main() -> None:
     arguments.into.mkdir(parents=True, exist_ok=True)
     write_saved_model(network, arguments.into / "1")
     write_onnx(network, arguments.into / "model.onnx")
-    for file in sorted(path for path in arguments.into.rglob("*") if path.is_file()):
-        print(
-            hashlib.sha256(file.read_bytes()).hexdigest(),
-            file.stat().st_size,
-            file.relative_to(arguments.into),
-        )
+    print("[checksums]")
+    for name in ("labels.txt", "model.onnx", *_names(arguments.into / "1", arguments.into)):
+        print(f'"{name}" = "{hashlib.sha256((arguments.into / name).read_bytes()).hexdigest()}"')
+
+
+def _names(folder: Path, start: Path) -> list[str]:
+    return sorted(path.relative_to(start).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 if __name__ == "__main__":
