@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer
 from PIL import Image
-
 from tests.integration.kafka.support import make_topic, send_all
 from verification.kit.daemon import DaemonProcess
 
@@ -50,7 +49,7 @@ def test_files(tmp_path: Path) -> None:
     daemon = DaemonProcess(tmp_path, SETTINGS)
     good = {
         os.fsencode("with space.jpg"),
-        "line\nbreak.jpg".encode(),
+        b"line\nbreak.jpg",
         b"not utf-8 \xff.jpg",
         os.fsencode("x" * 251 + ".jpg"),
         os.fsencode("100%.JPEG"),
@@ -85,7 +84,7 @@ def test_files(tmp_path: Path) -> None:
         assert row["stored_path"], row
     for name, (data, reason) in BAD.items():
         assert (daemon.failed / name).read_bytes() == data
-        assert json.loads((daemon.failed / f"{name}.error.json").read_text())["error_code"] == reason
+        assert json.loads((daemon.failed / f"{name}.error.json").read_text())["reason"] == reason
     stored = [path for path in daemon.done.rglob("*") if path.is_file()]
     assert len(stored) == len(good) + 3
     assert {os.fsencode(path.name) for path in stored} >= good
@@ -103,6 +102,7 @@ def test_requests(tmp_path: Path) -> None:
             assert status == (413 if reason in ("too_large", "too_complex") else 400), (name, problem)
             assert problem["status"] == status
             assert problem["detail"]
+            assert problem["form"] == "application/problem+json"
         status, answer = _post(daemon, JPEG)
         assert (status, list(answer)) == (200, ["classes"])
         assert daemon.count() == 1
@@ -118,8 +118,8 @@ def _post(daemon: DaemonProcess, data: bytes) -> tuple[int, dict]:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
-            assert error.headers["Content-Type"] == "application/problem+json"
-            return error.code, json.loads(error.read())
+            form = error.headers["Content-Type"]
+            return error.code, {**json.loads(error.read()), "form": form}
 
 
 @pytest.mark.kafka

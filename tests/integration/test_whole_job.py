@@ -12,7 +12,6 @@ import jsonschema
 import orjson
 import pytest
 from kafka import KafkaConsumer, TopicPartition
-
 from tests.integration.kafka.support import administration, committed, make_topic, send_all
 from verification.kit.broker import Broker
 from verification.kit.daemon import DaemonProcess
@@ -127,7 +126,7 @@ def test_a_thousand_pictures_survive_a_kill_in_the_middle(job, pictures):
     assert {row["status"] for row in rows} == {"classified"}
     assert {row["source"] for row in rows} == {"folder", "kafka"}
     assert sum(path.is_file() for path in job.daemon.done.rglob("*")) == EACH
-    assert not [path for path in job.daemon.inbox.rglob("*.jpg")]
+    assert not list(job.daemon.inbox.rglob("*.jpg"))
     assert _accuracy(rows, produced) >= _measured_accuracy() - 0.04
 
     schema = json.loads((CHECKOUT / "docs" / "result.schema.json").read_text())

@@ -20,7 +20,7 @@ from classifyd.pipeline.recorder import Recorder
 from classifyd.pipeline.relay import Relay
 from classifyd.pipeline.tally import Tally
 from classifyd.settings import Settings
-from classifyd.sources.folder import FolderConfig, FolderSource
+from classifyd.sources.folder import FolderConfig, FolderSource, ensure_folders
 from classifyd.sources.kafka import KafkaSource
 from classifyd.store.database import Database
 
@@ -145,22 +145,24 @@ def _make_folder_source(
     inbox = settings.inbox
     if not inbox.enabled:
         return None
+    config = FolderConfig(
+        path=inbox.path,
+        done=inbox.done,
+        failed=inbox.failed,
+        recursive=inbox.recursive,
+        watch=inbox.watch,
+        poll_interval=inbox.poll_interval,
+        settle_time=inbox.settle_time,
+        incomplete_timeout=inbox.incomplete_timeout,
+        rescan_interval=inbox.rescan_interval,
+        include=inbox.include,
+        ignore=inbox.ignore,
+        after=inbox.after,
+        create=settings.creates_inbox,
+    )
+    ensure_folders(config)
     return FolderSource(
-        config=FolderConfig(
-            path=inbox.path,
-            done=inbox.done,
-            failed=inbox.failed,
-            recursive=inbox.recursive,
-            watch=inbox.watch,
-            poll_interval=inbox.poll_interval,
-            settle_time=inbox.settle_time,
-            incomplete_timeout=inbox.incomplete_timeout,
-            rescan_interval=inbox.rescan_interval,
-            include=inbox.include,
-            ignore=inbox.ignore,
-            after=inbox.after,
-            create=settings.creates_inbox,
-        ),
+        config=config,
         inlet=models[inbox.model].intake.inlet(Lane.BULK),
         ledger=database.ledger,
         instance=database.instance,
