@@ -47,7 +47,8 @@ class ServingApi:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
-        adapter = DeadlineAdapter(_CONNECTIONS)
+        tls = any(address.startswith("https") for address in (url, proxy or ""))
+        adapter = DeadlineAdapter(_CONNECTIONS, tls)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 

@@ -42,19 +42,24 @@ def remaining() -> float:
 
 class DeadlineAdapter(HTTPAdapter):
     """A transport for a `requests` session that keeps the deadline. A request on a kept-alive connection
-    that the server has just closed is sent once more."""
+    that the server has just closed is sent once more.
 
-    def __init__(self, connections: int) -> None:
+    `connections` are kept alive at most; `tls` is whether any will be encrypted (reading the system's
+    certificates takes a while).
+    """
+
+    def __init__(self, connections: int, tls: bool) -> None:
+        self._options = {"ssl_context": _timed_tls()} if tls else {}
         # Reading fails where a kept connection was closed meanwhile; no new connection is an outage.
         retries = Retry(total=None, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=None)
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=retries)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=_tls(), **options)
+        super().init_poolmanager(*args, **self._options, **options)
         _keep_deadlines(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, ssl_context=_tls(), **options)
+        manager = super().proxy_manager_for(proxy, **self._options, **options)
         _keep_deadlines(manager)
         return manager
 
@@ -105,7 +110,7 @@ def _keep_deadlines(manager: PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
 
-def _tls() -> ssl.SSLContext:
+def _timed_tls() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.sslsocket_class = _TimedTLSSocket
     return context
