@@ -55,11 +55,11 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=retries)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **self._options, **options)
+        super().init_poolmanager(*args, **(options | self._options))
         _keep_deadlines(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **self._options, **options)
+        manager = super().proxy_manager_for(proxy, **(options | self._options))
         _keep_deadlines(manager)
         return manager
 
