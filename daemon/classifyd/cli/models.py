@@ -46,13 +46,11 @@ def list_models(into: Into = None, config: ConfigFile = None) -> None:
     from rich.table import Table
 
     folder = into or _models_folder(config)
-    table = Table("name", "engine", "size", "model", "folder", box=None, pad_edge=False)
+    table = Table("name", "engine", "size", "model", "pulled", box=None, pad_edge=False)
     for entry in _catalog().entries:
-        place = folder / entry.name
-        table.add_row(
-            entry.name, entry.engine, decimal(entry.size), entry.title, str(place) if place.exists() else "-"
-        )
-    Console(soft_wrap=True).print(table)
+        pulled = "yes" if (folder / entry.name).exists() else "no"
+        table.add_row(entry.name, entry.engine, decimal(entry.size), entry.title, pulled)
+    Console().print(table)
 
 
 @app.command()

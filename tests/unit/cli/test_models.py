@@ -58,7 +58,12 @@ def test_a_model_lands_in_the_data_folder_and_how_to_use_it_is_shown(run, entry,
     assert (folder / "model.onnx").read_bytes() == CONTENT
     assert "[models.resnet]" in shown.output
     assert f"path = {json.dumps(str(folder))}" in shown.output
-    assert str(folder)[:20] in run("list").output
+
+
+def test_what_was_pulled_is_listed_so(run, entry, brought):
+    assert run("list").output.split()[-1] == "no"
+    run("pull", "small", "--from", brought)
+    assert run("list").output.split()[-1] == "yes"
 
 
 def test_a_model_lands_where_it_is_wanted(run, entry, brought, tmp_path):

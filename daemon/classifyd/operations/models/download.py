@@ -56,14 +56,16 @@ class Downloader:
 
         Raises CatalogError that tells what each address did; what arrived so far stays for the next call.
         """
-        faults = []
+        faults = [
+            f"{part.stem} could not be fetched; pull again to go on, or bring it along with --from FILE"
+        ]
         for url in urls:
             try:
                 self._fetch_patiently(url, part, sizes, progress)
                 return
             except CatalogError as error:
                 faults.append(str(error))
-        raise CatalogError("; ".join(faults))
+        raise CatalogError("\n".join(faults))
 
     def _fetch_patiently(self, url: str, part: Path, sizes: range, progress: Progress) -> None:
         backoff = Backoff(1.0, 30.0)
@@ -82,7 +84,7 @@ class Downloader:
                 fault = error
             if tries_left:
                 self._wait(backoff.next(fault.retry_after))
-        raise CatalogError(f"{url}: {fault} ({self._tries} tries); pull again to go on from there")
+        raise CatalogError(f"{url}: {fault} ({self._tries} tries)")
 
     def _try(self, url: str, part: Path, sizes: range, progress: Progress) -> None:
         identity = _read_identity(part, url)

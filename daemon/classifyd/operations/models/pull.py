@@ -14,6 +14,8 @@ from classifyd.operations.models.catalog import CatalogError, Download, Entry, M
 from classifyd.operations.models.download import Downloader, Progress
 from classifyd.operations.models.unpack import unpack
 
+_MODEL = "model"
+_PART = ".part"
 _FRAME = 2**20  # bytes that an archive may need beyond its files
 
 
@@ -54,9 +56,7 @@ class Puller:
         sources = _assign(entry, offered)
         try:
             with self._staging(entry) as staging:
-                model = staging / "model"
-                shutil.rmtree(model, ignore_errors=True)
-                model.mkdir()
+                model = staging / _MODEL
                 for download in entry.downloads:
                     self._bring(download, sources.get(download), staging, model)
                 (model / CARD).write_bytes(entry.card.encode())
@@ -69,7 +69,7 @@ class Puller:
 
     def _bring(self, download: Download, source: Path | None, staging: Path, model: Path) -> None:
         if source is None:
-            source = staging / f"{download.name}.part"
+            source = staging / f"{download.name}{_PART}"
             sizes = (
                 range(1, download.size + _FRAME)
                 if download.archive
@@ -82,7 +82,9 @@ class Puller:
             else:
                 _install(source, download.files[0], model)
             if faults := [fault for file in download.files if (fault := file.fault(model))]:
-                raise CatalogError(f"{download.name} is not what the catalog says: {'; '.join(faults)}")
+                raise CatalogError(
+                    f"{source.name.removesuffix(_PART)} is not what the catalog says: {'; '.join(faults)}"
+                )
         except CatalogError:
             if source.parent == staging:
                 source.unlink()  # or the next pull would take it for what it is to fetch
@@ -90,7 +92,8 @@ class Puller:
 
     @contextmanager
     def _staging(self, entry: Entry) -> Iterator[Path]:
-        """The folder beside the final place where a model is put together, held against other pulls."""
+        """The folder beside the final place where a model is put together, held against other pulls; what
+        was fetched stays in it after a failure, what was unpacked does not."""
         staging = self._into / f".{entry.name}.pulling"
         staging.mkdir(parents=True, exist_ok=True)
         with (staging / "lock").open("w") as lock:
@@ -98,7 +101,12 @@ class Puller:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise ConfigurationError(f"{entry.name} is being pulled by another process") from error
-            yield staging
+            shutil.rmtree(staging / _MODEL, ignore_errors=True)
+            (staging / _MODEL).mkdir()
+            try:
+                yield staging
+            finally:
+                shutil.rmtree(staging / _MODEL, ignore_errors=True)
 
 
 def _assign(entry: Entry, offered: Sequence[Path]) -> dict[Download, Path]:

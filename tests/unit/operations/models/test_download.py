@@ -132,7 +132,7 @@ def test_the_next_address_is_tried_where_one_does_not_have_the_file(fetch, part,
 
 
 def test_when_no_address_helps_each_is_told(fetch):
-    with pytest.raises(CatalogError, match=r"/gone: HTTP 404.*; .*/away: HTTP 404"):
+    with pytest.raises(CatalogError, match=r"(?s)/gone: HTTP 404.*/away: HTTP 404"):
         fetch("/gone", "/away")
 
 

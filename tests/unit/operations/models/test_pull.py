@@ -174,6 +174,20 @@ def test_an_offered_file_that_is_not_there_is_refused(pull, tmp_path):
         pull(tmp_path / "nothing")
 
 
+def test_what_was_unpacked_does_not_stay_after_a_failure(pull, server, into):
+    server.files["/labels"] = LABELS[::-1]
+    with pytest.raises(CatalogError):
+        pull()
+    assert [path.name for path in (into / ".small.pulling").iterdir() if path.is_dir()] == []
+
+
+def test_what_a_killed_pull_unpacked_is_no_hindrance(pull, into):
+    left = into / ".small.pulling/model/7"
+    left.mkdir(parents=True)
+    (left / "graph").write_text("half")
+    pull()
+
+
 def test_two_pulls_of_one_model_do_not_meet(pull, into):
     staging = into / ".small.pulling"
     staging.mkdir(parents=True)
