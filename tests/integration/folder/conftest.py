@@ -1,9 +1,12 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-
 from tests.integration.folder.world import World
+
+from classifyd.sources.folder.inbox import Inbox
+from classifyd.telemetry import Event, folder
 
 
 @pytest.fixture
@@ -13,3 +16,26 @@ def world(tmp_path: Path) -> Iterator[World]:
     yield world
     world.stop()
     assert world.errors == []
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    """The events that the folder source emits."""
+    heard: list[Event] = []
+    monkeypatch.setattr(folder, "emit", heard.append)
+    return heard
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Inbox]:
+    """The inboxes that are opened, the present one last."""
+    seen: list[Inbox] = []
+    real = Inbox.open
+
+    def remember(*args: Any, **kwargs: Any) -> Inbox:
+        inbox = real(*args, **kwargs)
+        seen.append(inbox)
+        return inbox
+
+    monkeypatch.setattr(Inbox, "open", remember)
+    return seen
