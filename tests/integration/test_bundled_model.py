@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image as Picture
-from verification.kit.colours import image
+from verification.kit.pictures import image
 
 from classifyd.core.values import Prediction
 from classifyd.engines.bundled import bundled_model

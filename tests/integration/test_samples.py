@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from verification.kit.colours import image
+from verification.kit.pictures import image
 from verification.samples import NOT_A_JPEG, PHOTOGRAPHS, write_samples
 
 from classifyd.core.gate import Limits, inspect

@@ -7,7 +7,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from verification.kit.colours import image, jpeg, without_segment
+from verification.kit.pictures import image, jpeg, without_segment
 
 from classifyd.core.errors import Refused
 from classifyd.core.ports import Classifier

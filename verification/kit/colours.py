@@ -1,17 +1,10 @@
-"""A model of a few hundred bytes that tells a picture's colour, and pictures that it knows for sure."""
+"""A model of a few hundred bytes that tells a picture's colour: its answers are known for sure."""
 
-import hashlib
-import io
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image as Picture
-
-from classifyd.core.values import Image, Origin, Source
 
 LABELS = ("red", "green", "blue", "black")
 SIDE = 8
@@ -56,34 +49,3 @@ def write_colour_model(
         f'mean = [0.1, 0.1, 0.1]\nlayout = "{"NCHW" if nchw else "NHWC"}"\n'
     )
     return folder
-
-
-def jpeg(colour: str, size: tuple[int, int] = (32, 32), mode: str = "RGB", **options: Any) -> bytes:
-    """A JPEG of one colour; `options` are Pillow's (progressive, quality, ...)."""
-    encoded = io.BytesIO()
-    Picture.new("RGB", size, colour).convert(mode).save(encoded, "JPEG", **options)
-    return encoded.getvalue()
-
-
-def without_segment(data: bytes, marker: int) -> bytes:
-    """A JPEG less every segment of a marker (0xDB: quantisation tables, without which none can decode it)."""
-    kept, position = bytearray(data[:2]), 2
-    while data[position + 1] != 0xDA:
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4])
-        if data[position + 1] != marker:
-            kept += data[position:end]
-        position = end
-    return bytes(kept + data[position:])
-
-
-def image(data: bytes, name: str = "picture.jpg") -> Image:
-    """A picture as a source brings it."""
-    return Image(
-        origin=Origin(Source.HTTP, key=f"http:{name}", name=name),
-        data=data,
-        sha256=hashlib.sha256(data).hexdigest(),
-        size_bytes=len(data),
-        width=None,
-        height=None,
-        received_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )

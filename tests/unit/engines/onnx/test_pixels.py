@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from verification.kit.colours import jpeg, without_segment
+from verification.kit.pictures import jpeg, without_segment
 
 from classifyd.core.errors import Failed
 from classifyd.core.values import Reason, Rejected

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from verification.kit.colours import LABELS, image, jpeg
+from verification.kit.colours import LABELS
+from verification.kit.pictures import image, jpeg
 from verification.kit.serving import ServingStandIn, faults
 
 from classifyd.core.errors import ClassifierError, ConfigurationError, Failed, Refused, Unavailable
