@@ -231,3 +231,17 @@ def test_a_damaged_jpeg_gets_a_verdict(data):
         damaged[position] = data.draw(st.integers(0, 255))
 
     inspect(bytes(damaged), LIMITS)
+
+
+@given(
+    mode=st.sampled_from(["L", "RGB", "CMYK"]),
+    size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    quality=st.integers(1, 100),
+    progressive=st.booleans(),
+    optimize=st.booleans(),
+    subsampling=st.integers(0, 2),
+    restart_marker_blocks=st.integers(0, 3),
+    comment=st.binary(max_size=100),
+)
+def test_whatever_an_encoder_writes_passes_with_its_dimensions(mode, size, **options):
+    assert inspect(picture(mode, size, **options), LIMITS) == Inspection(*size, None)
