@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -127,7 +128,13 @@ class Daemon:
             return 1 if self._once and (self._unhandled() or self._unpublished) else 0
         if isinstance(death.error, ConfigurationError):
             raise death.error
-        emit(PartDied(part=death.service, reason=f"{type(death.error).__name__}: {death.error}"))
+        emit(
+            PartDied(
+                part=death.service,
+                reason=f"{type(death.error).__name__}: {death.error}",
+                traceback="".join(traceback.format_exception(death.error)),
+            )
+        )
         return 1
 
     def _unhandled(self) -> int:

@@ -46,7 +46,7 @@ def configure(level: str, form: Format, stream: IO[str] | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _head_first, renderer],
         )
     )
     root = logging.getLogger()
@@ -55,3 +55,11 @@ def configure(level: str, form: Format, stream: IO[str] | None = None) -> None:
     for name, library_level in _LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel(max(library_level, root.level))
     logging.captureWarnings(True)
+
+
+def _head_first(
+    _logger: object, _method: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Puts what every line has before what only some have, for who reads JSON with the bare eye."""
+    head = {key: line.pop(key) for key in ("timestamp", "level", "event") if key in line}
+    return {**head, **line}

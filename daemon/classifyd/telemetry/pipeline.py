@@ -37,6 +37,7 @@ class PartDied(Event):
     message: ClassVar[str] = "a part died; the daemon stops"
     part: str
     reason: str
+    traceback: str
 
     def measure(self) -> None:
         metrics.part_up.labels(self.part).set(0)

@@ -30,6 +30,7 @@ def test_what_is_not_a_terminal_gets_one_json_object_a_line(isolated_logging, fo
     structlog.stdlib.get_logger("classifyd").info("started", port=5000)
     (line,) = lines(stream)
     assert (line["event"], line["level"], line["port"]) == ("started", "info", 5000)
+    assert list(line) == ["timestamp", "level", "event", "port"]
 
 
 def test_times_are_utc(isolated_logging):
