@@ -11,6 +11,9 @@ DAEMON_READY := $(VENV)/.daemon
 TESTS_READY := $(VENV)/.tests
 LOCK := pyproject.toml constraints.txt
 
+# Compiled when first imported: most of what the tests' libraries bring never is.
+PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
+
 # Settings of .env reach the program as compose would give them; what the environment sets already wins.
 WITH_DOTENV = $(if $(wildcard .env),$(BIN)/dotenv -f .env run --no-override --)
 
@@ -53,9 +56,9 @@ $(PYTHON_READY):
 	@touch $@
 
 $(DAEMON_READY): $(LOCK) | $(PYTHON_READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e .
 	@touch $@
 
 $(TESTS_READY): $(LOCK) | $(PYTHON_READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train]'
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[dev,train]'
 	@touch $@ $(DAEMON_READY)
