@@ -4,7 +4,7 @@
 
 `<into>/1/` is a SavedModel with the signature of the official ResNet v2 for TensorFlow Serving (JPEGs in,
 classes and probabilities out), `<into>/model.onnx` the network alone (normalised pixels in, probabilities
-out) for the daemon's embedded engine. Prints the checksums for the model card.
+out) for the daemon's embedded engine, with `labels.txt`. Prints the checksums for the model card.
 """
 
 import argparse
@@ -88,6 +88,7 @@ def main() -> None:
     network.load_weights(arguments.weights)
     network = with_probabilities(network)
     arguments.into.mkdir(parents=True, exist_ok=True)
+    (arguments.into / "labels.txt").write_text("\n".join(resnet_v2.CLASSES) + "\n")
     write_saved_model(network, arguments.into / "1")
     write_onnx(network, arguments.into / "model.onnx")
     print("[checksums]")

@@ -10,6 +10,8 @@ from typing import Any
 import keras
 from keras import layers
 
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
 WIDTHS = (24, 64, 128)
 BLOCKS = (1, 2, 2)
 
@@ -18,15 +20,15 @@ MEAN = (125.3, 123.0, 113.9)
 STD = (63.0, 62.1, 66.7)
 
 
-def build(classes: int = 10) -> keras.Model:
-    """The network: normalised pixels [N, 32, 32, 3] in, logits [N, classes] in float32 out."""
+def build() -> keras.Model:
+    """The network: normalised pixels [N, 32, 32, 3] in, logits [N, 10] in float32 out."""
     pixels = layers.Input((32, 32, 3), name="pixels")
     features = _convolution(pixels, WIDTHS[0], kernel=3, stride=1)
     for stage, (width, blocks) in enumerate(zip(WIDTHS, BLOCKS, strict=True)):
         for block in range(blocks):
             features = _block(features, width, stride=2 if stage > 0 and block == 0 else 1)
     features = layers.GlobalAveragePooling2D()(_activate(features))
-    logits = layers.Dense(classes, dtype="float32", name="logits")(features)
+    logits = layers.Dense(len(CLASSES), dtype="float32", name="logits")(features)
     return keras.Model(pixels, logits, name="resnet_v2_cifar10")
 
 

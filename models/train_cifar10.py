@@ -3,7 +3,8 @@
     python models/train_cifar10.py --data ../shared/data/cifar10-jpeg.zip --work build/cifar10
 
 Shows progress, keeps a checkpoint after every epoch and goes on from the newest one when started again.
-The last checkpoint is what `models/export_cifar10.py` turns into the files of `models/resnet_cifar10/`.
+Ends by writing `average.weights.h5`, the moving average of the weights, which `models/export_cifar10.py`
+turns into the files of `models/resnet_cifar10/`.
 """
 
 import argparse
@@ -20,8 +21,8 @@ import tensorflow as tf
 from PIL import Image
 
 import resnet_v2
+from resnet_v2 import CLASSES
 
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIDE = 32
 PADDING = 4
 
@@ -103,8 +104,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, work: Path) -> None:
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
         self.recipe = recipe
-        self.network = resnet_v2.build(len(CLASSES))
-        self.average = resnet_v2.build(len(CLASSES))
+        self.network = resnet_v2.build()
+        self.average = resnet_v2.build()
         self.average.set_weights(self.network.get_weights())
         self.optimizer = keras.optimizers.SGD(recipe.peak_rate, recipe.momentum, nesterov=True)
         self.optimizer.build(self.network.trainable_variables)
