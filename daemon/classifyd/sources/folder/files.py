@@ -26,6 +26,10 @@ class Fingerprint:
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
+UNKNOWN = Fingerprint(-1, -1, -1)
+"""Of a file that cannot be looked at: unlike any other."""
+
+
 def look(path: Path) -> Fingerprint | None:
     """The fingerprint of a regular file, or None where there is none (any more). Raises other OSErrors."""
     try:
@@ -33,6 +37,14 @@ def look(path: Path) -> Fingerprint | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Fingerprint.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def glance(path: Path) -> Fingerprint | None:
+    """As `look`, but UNKNOWN where that raises: whoever tries the file next is told why."""
+    try:
+        return look(path)
+    except OSError:
+        return UNKNOWN
 
 
 def read_unchanged(path: Path, seen: Fingerprint, max_bytes: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -59,6 +60,7 @@ class Finder:
         self._dirty: dict[str, bool] = {}
         self._seen: list[Sighting] = []
         self._found = 0
+        self._unsure = False
         self.beyond = 0
         """Pictures of the last scans that there was no room for."""
         self.quiet = False
@@ -93,6 +95,8 @@ class Finder:
             for relative in batch:
                 self._look(relative)
             self._admit(closed=True)
+        if self._unsure:
+            self._rounds.everything(time.monotonic() + ASK_AGAIN)
 
     def scan(self) -> bool:
         """Scans if a scan is due; returns whether it was a full one. Raises OSError when the inbox cannot
@@ -102,13 +106,17 @@ class Finder:
             return False
         full = self._rounds.full(began)
         self._found = 0
+        self._unsure = False
         folders, self._dirty = self._dirty, {}
         if full:
             self.beyond = self._surveyor.everything(self._candidates, self._see)
         else:
             self.beyond += self._surveyor.some(folders, self._candidates, self._see)
         self._admit()
-        self._rounds.scanned(full, began, time.monotonic())
+        ended = time.monotonic()
+        self._rounds.scanned(full, began, ended)
+        if self._unsure:
+            self._rounds.everything(ended + ASK_AGAIN)
         self.quiet = full and not self._found and not self.beyond
         return full
 
@@ -120,8 +128,10 @@ class Finder:
     def _look(self, relative: str) -> None:
         if self._candidates.full and relative not in self._candidates:
             self.beyond += 1
-        elif (seen := look(self._config.path / relative)) is not None:
-            self._seen.append(Sighting(relative, seen))
+        else:
+            with suppress(OSError):  # a hint only: the scan finds the file, and tells what is wrong with it
+                if (seen := look(self._config.path / relative)) is not None:
+                    self._seen.append(Sighting(relative, seen))
 
     def _see(self, relative: str, seen: Fingerprint) -> None:
         self._seen.append(Sighting(relative, seen))
@@ -134,7 +144,7 @@ class Finder:
             wanted = self._unrecorded(sightings) if sightings else []
         except StoreUnavailable as error:
             self._health.ill("ledger", f"cannot tell which files are recorded: {error}")
-            self._rounds.everything(time.monotonic() + ASK_AGAIN)
+            self._unsure = True
             self._found += len(sightings)
             return
         if sightings:

@@ -12,7 +12,7 @@ from classifyd.core.values import Delivery, Settlement
 from classifyd.sources.folder.candidates import Candidates
 from classifyd.sources.folder.claims import Claims, Taken, found_at, kept
 from classifyd.sources.folder.config import FolderConfig
-from classifyd.sources.folder.files import FileChanged, Fingerprint, look
+from classifyd.sources.folder.files import FileChanged, Fingerprint, glance, look
 from classifyd.sources.folder.held import Held
 from classifyd.sources.folder.mover import Mover
 from classifyd.sources.folder.readiness import Patience, Readiness
@@ -93,7 +93,7 @@ class Offerer:
             if taken.claimed:
                 self._hold(taken, closed=True)
                 self._again.postpone(taken.key, until)
-            elif (seen := look(taken.path)) is not None:
+            elif (seen := glance(taken.path)) is not None:
                 self._candidates.saw(taken.relative, seen, time.monotonic())
                 self._candidates.postpone(taken.relative, until)
 
@@ -187,7 +187,7 @@ class Offerer:
         return aged or readiness.condemnable(time.monotonic(), self._patience)
 
     def _hold(self, taken: Taken, closed: bool) -> None:
-        seen = look(taken.path)
+        seen = glance(taken.path)
         if seen is None:
             events.emit(events.ClaimVanished(origin=taken.key, path=encode_path(taken.path)))
             self._held.drop(taken.key)
@@ -196,7 +196,7 @@ class Offerer:
         self._again.saw(taken.key, seen, time.monotonic(), closed)
 
     def _changed(self, queue: Candidates, key: str, file: Taken, before: Fingerprint) -> None:
-        queue.saw(key, look(file.path) or before, time.monotonic())
+        queue.saw(key, glance(file.path) or before, time.monotonic())
         queue.postpone(key, time.monotonic() + self._patience.settle_time)
 
     def _gone(self, queue: Candidates, key: str, file: Taken) -> None:

@@ -81,6 +81,9 @@ class Surveyor:
             status = found.stat()
         except FileNotFoundError:  # gone since it was listed
             return
+        except OSError as error:
+            self._unlistable(os.path.dirname(found.entry.path), error)  # noqa: PTH120
+            return
         if stat.S_ISREG(status.st_mode):
             see(found.relative, Fingerprint.of(status))
 
