@@ -15,9 +15,9 @@ from classifyd.core.values import Image, Message, Record, Rejected, Result, Sour
 CLASSIFIED = "classifyd.image.classified.v1"
 REJECTED = "classifyd.image.rejected.v1"
 PREFIX = "classifyd-"
-NULLS = "classifyd-null"
-OMITTED = "classifyd-value-omitted"
 
+_NULL = "null"
+_OMITTED = "value-omitted"
 _VALUE = "value"
 _HEADER = "header:"
 
@@ -61,7 +61,7 @@ def dead_letter(result: Result, record: Record, topic: str, max_value_bytes: int
         ("offset", str(record.offset)),
     ]
     if nulls := _nulls(record):
-        own.append((NULLS.removeprefix(PREFIX), ",".join(nulls)))
+        own.append((_NULL, ",".join(nulls)))
     message = Message(
         topic=topic,
         key=record.key,
@@ -77,9 +77,12 @@ def dead_letter(result: Result, record: Record, topic: str, max_value_bytes: int
 
 
 def without_value(message: Message) -> Message:
-    """A dead letter whose value the broker would not take: `classifyd-value-omitted` tells its bytes."""
-    size = str(len(message.value)).encode()
-    return replace(message, headers=(*message.headers, (OMITTED, size)), value=b"")
+    """A dead letter whose value the broker would not take: `classifyd-value-omitted` tells its bytes. One
+    that is empty already stays as it is."""
+    if not message.value:
+        return message
+    omitted = (PREFIX + _OMITTED, str(len(message.value)).encode())
+    return replace(message, headers=(*message.headers, omitted), value=b"")
 
 
 def restored(letter: Record) -> Record | None:
@@ -87,15 +90,20 @@ def restored(letter: Record) -> Record | None:
 
     None where the letter does not carry its value, or is no dead letter of ours.
     """
-    told = {name: value for name, value in letter.headers if name.startswith(PREFIX) and value is not None}
-    if OMITTED in told or not {f"{PREFIX}topic", f"{PREFIX}partition", f"{PREFIX}offset"} <= told.keys():
+    told = {
+        name.removeprefix(PREFIX): (value or b"").decode("utf-8", "replace")
+        for name, value in letter.headers
+        if name.startswith(PREFIX)
+    }
+    topic, partition, offset = (told.get(name, "") for name in ("topic", "partition", "offset"))
+    if _OMITTED in told or not (topic and partition.isdecimal() and offset.isdecimal()):
         return None
-    nulls = frozenset(told.get(NULLS, b"").decode().split(","))
+    nulls = frozenset(told.get(_NULL, "").split(","))
     headers = (header for header in letter.headers if not header[0].startswith(PREFIX))
     return Record(
-        topic=told[f"{PREFIX}topic"].decode(),
-        partition=int(told[f"{PREFIX}partition"]),
-        offset=int(told[f"{PREFIX}offset"]),
+        topic=topic,
+        partition=int(partition),
+        offset=int(offset),
         key=letter.key,
         value=None if _VALUE in nulls else letter.value,
         headers=tuple(

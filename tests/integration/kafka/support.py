@@ -2,18 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from verification.kit.broker import Broker
 
 from classifyd.core.credits import Credits
 from classifyd.core.gate import Limits
-from classifyd.core.values import Delivery, Settlement
+from classifyd.core.values import Delivery, Disposition, Settlement
 from classifyd.sources.kafka import KafkaConfig, KafkaSource
-from verification.kit.broker import Broker
 
 BOUND = 30.0
 
@@ -67,7 +67,7 @@ class FakePart:
             self.told.append(reason)
 
 
-DONE = Settlement(disposition=Settlement.retry("").disposition.__class__.DONE)
+DONE = Settlement(Disposition.DONE)
 
 
 class Running:
@@ -77,6 +77,7 @@ class Running:
         self.inlet = FakeInlet(options.pop("items", 10_000))
         self.part = FakePart()
         self.failure: BaseException | None = None
+        self._settled: list[Delivery] = []
         once = options.pop("once", False)
         instance = options.pop("instance", uuid4().hex)
         connection = options.pop("connection", broker.connection)
@@ -105,9 +106,15 @@ class Running:
             raise self.failure
         return self.offered[:count]
 
+    def settle(self, deliveries: Iterable[Delivery]) -> None:
+        """Settles deliveries, each of them once."""
+        for delivery in deliveries:
+            if delivery not in self._settled:
+                self._settled.append(delivery)
+                delivery.settle(DONE)
+
     def settle_all(self) -> None:
-        for delivery in self.offered:
-            delivery.settle(DONE)
+        self.settle(list(self.offered))
 
     def end(self) -> None:
         self.source.stop()

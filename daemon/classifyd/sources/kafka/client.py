@@ -1,10 +1,11 @@
 """What kafka-python knows but offers no public way to ask or do, in one place."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaConfigurationError
+from kafka.errors import KafkaConfigurationError, KafkaError
 from kafka.future import Future
 from kafka.net.compat import KafkaNetClient
 
@@ -35,6 +36,14 @@ def open_consumer(arguments: Mapping[str, Any]) -> KafkaConsumer:
         raise
 
 
+def load_metadata(consumer: KafkaConsumer, seconds: float) -> None:
+    """Waits for the metadata of the subscribed topic, `seconds` at most: a group that is joined before them
+    assigns nothing at first. A topic that is missing is no error here."""
+    update = consumer._cluster.request_update()
+    with suppress(KafkaError):
+        consumer._net.run(consumer._manager.wait_for, update, seconds * 1000)
+
+
 def incarnation(consumer: KafkaConsumer, topic: str) -> str | None:
     """The id that a topic got when it was created (KIP-516); None where the broker tells none."""
     topic_id = consumer._cluster.topic_id(topic)
@@ -48,6 +57,16 @@ def exists(consumer: KafkaConsumer, topic: str) -> bool:
 
 def cluster_id(consumer: KafkaConsumer) -> str:
     return consumer._cluster.cluster_id or "unknown"
+
+
+def keep_joining(consumer: KafkaConsumer) -> None:
+    """Has the next poll finish a rebalance that outlasted the last one.
+
+    kafka-python 3.0.12 asks `need_rejoin` again at each poll, and where new metadata began the rebalance
+    the answer is no by then: the assignment would never be taken, and no heartbeat be sent.
+    """
+    if consumer._coordinator.rejoining:
+        consumer._coordinator.request_rejoin()
 
 
 def reachable(consumer: KafkaConsumer) -> bool:

@@ -96,7 +96,7 @@ class Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         held = {partition.where for partition in self._partitions.all()}
-        new = self._partitions.assign(assigned, client.incarnation(self._consumer, self._topic))
+        new = self._partitions.assign(assigned)
         self._consumer.pause(*(partition.where for partition in new))
         self.joined = True
         for where in held - set(assigned):

@@ -49,16 +49,27 @@ class _Retry(NamedTuple):
 
 
 class Handover:
-    """Keeps the remainder of a poll, and what came back. Only `_settle` is called by other threads."""
+    """Keeps the remainder of a poll, and what came back. Only `_settle` is called by other threads.
 
-    def __init__(self, inlet: Inlet, limits: Limits, clock: Callable[[], datetime], cluster: str) -> None:
+    Once `draining` is set nothing more is offered. `cluster` is the cluster's id, part of every origin.
+    """
+
+    def __init__(
+        self,
+        inlet: Inlet,
+        limits: Limits,
+        clock: Callable[[], datetime],
+        cluster: str,
+        draining: threading.Event,
+    ) -> None:
         self._inlet = inlet
         self._limits = limits
         self._clock = clock
         self._cluster = cluster
         self._held: deque[_Held] = deque()
         self._retries: deque[_Retry] = deque()
-        self._closed = threading.Event()
+        self._draining = draining
+        self._given_up = False
 
     def __len__(self) -> int:
         """The records that wait for credit."""
@@ -75,19 +86,24 @@ class Handover:
         """
         deadline = time.monotonic() + seconds
         self._offer_again()
-        while self._held:
+        while self._held and not self._draining.is_set():
             partition, record = self._held[0]
             if not partition.gone:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._inlet.reserve(len(record.value), left):
                     return False
+                if self._draining.is_set():  # while it waited for credit
+                    self._inlet.release(len(record.value))
+                    break
                 self._offer(partition, record)
             self._held.popleft()
-        return True
+        if self._draining.is_set():
+            self.give_up()
+        return not self._given_up
 
     def give_up(self) -> None:
         """Forgets what is held and what came back, now and from now on: it is read again after a restart."""
-        self._closed.set()
+        self._given_up = True
         self._held.clear()
         self._forget_retries()
 
@@ -123,10 +139,10 @@ class Handover:
         credit: int,
         settlement: Settlement,
     ) -> None:
-        if settlement.disposition is Disposition.RETRY and not (partition.gone or self._closed.is_set()):
+        if settlement.disposition is Disposition.RETRY and not (partition.gone or self._given_up):
             due = time.monotonic() + RETRY_DELAY
             self._retries.append(_Retry(due, partition, image, refusal, credit))
-            if self._closed.is_set():  # meanwhile: the other thread may have looked too early
+            if self._given_up:  # meanwhile: the other thread may have looked too early
                 self._forget_retries()
             return
         if settlement.disposition is not Disposition.RETRY and image.origin.offset is not None:

@@ -15,14 +15,14 @@ class Partition:
     """One partition while it is assigned. When it is taken away it is `gone`, and stays so: a later
     assignment of the same partition is a new one, so that a late settlement cannot reach it.
 
-    `incarnation` is the topic's id at the time of assignment, None where the broker tells none. `ready` is
-    set once its beginning is known to be right; `end` is where the work of a single run ends. `committed`
-    is what the group is known to have.
+    It is `ready` once its beginning is known to be right; then `incarnation` is the topic's id, None where
+    the broker tells none. `end` is where the work of a single run ends, `committed` what the group is known
+    to have.
     """
 
-    def __init__(self, where: TopicPartition, incarnation: str | None, lock: threading.Lock) -> None:
+    def __init__(self, where: TopicPartition, lock: threading.Lock) -> None:
         self.where = where
-        self.incarnation = incarnation
+        self.incarnation: str | None = None
         self.gone = False
         self.ready = False
         self.end: int | None = None
@@ -88,11 +88,11 @@ class Partitions:
         with self._lock:
             return self._held.get(where)
 
-    def assign(self, assigned: Collection[TopicPartition], incarnation: str | None) -> list[Partition]:
+    def assign(self, assigned: Collection[TopicPartition]) -> list[Partition]:
         """Keeps what is still assigned, drops what is missing, begins and returns what is new."""
         self.drop(lambda partition: partition.where not in assigned)
         with self._lock:
-            new = [Partition(where, incarnation, self._lock) for where in assigned if where not in self._held]
+            new = [Partition(where, self._lock) for where in assigned if where not in self._held]
             self._held.update((partition.where, partition) for partition in new)
         return new
 
@@ -100,8 +100,8 @@ class Partitions:
         """Begins a partition again, from its first record."""
         self.drop(lambda partition: partition is old)
         with self._lock:
-            new = Partition(old.where, incarnation, self._lock)
-            new.ready, new.end = True, old.end
+            new = Partition(old.where, self._lock)
+            new.ready, new.end, new.incarnation = True, old.end, incarnation
             self._held[old.where] = new
         return new
 

@@ -53,17 +53,13 @@ class Session:
         self._well_at = time.monotonic()
         self.waiting = 0
 
-    def run(self, stopping: Callable[[], bool], draining: Callable[[], bool]) -> None:
-        """Works until `stopping`, or until a single run is done; while `draining` it only settles.
-
-        Raises KafkaError when this consumer cannot go on.
-        """
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Works until `stopping`, or until a single run is done. Raises KafkaError when this consumer cannot
+        go on, and ConfigurationError when a single run finds no broker or topic."""
         self._consumer.subscribe([self._config.topic], listener=self._rebalances)
+        client.load_metadata(self._consumer, PATIENCE)
         while not stopping():
-            if draining():
-                self._handover.give_up()
-            delivered = self._handover.deliver(POLL)
-            self._pace(delivered and not draining())
+            self._pace(flowing=self._handover.deliver(POLL))
             self._take(self._poll())
             if time.monotonic() >= self._commit_due:
                 self._commit_due = time.monotonic() + self._config.commit_interval
@@ -89,6 +85,9 @@ class Session:
 
     def _greet(self, partition: Partition) -> bool:
         """Makes sure that a new partition begins where it should; False to try again."""
+        if not client.exists(self._consumer, self._config.topic):
+            return False
+        partition.incarnation = client.incarnation(self._consumer, self._config.topic)
         try:
             committed = self._consumer.committed(partition.where, metadata=True, timeout_ms=ANSWER * 1000)
             if self._once:
@@ -105,6 +104,7 @@ class Session:
         return True
 
     def _poll(self) -> dict[TopicPartition, list[Any]]:
+        client.keep_joining(self._consumer)
         try:
             return self._consumer.poll(timeout_ms=POLL * 1000) or {}
         except NoOffsetForPartitionError as error:
@@ -197,4 +197,8 @@ class Session:
         return None
 
     def _finished(self) -> bool:
-        return self._rebalances.joined and all(partition.finished for partition in self._partitions.all())
+        return (
+            self._rebalances.joined
+            and self._trouble() is None
+            and all(partition.finished for partition in self._partitions.all())
+        )

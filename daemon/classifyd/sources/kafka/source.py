@@ -73,6 +73,8 @@ class KafkaSource:
                     "give each daemon a database of its own"
                 ) from error
             except KafkaError as error:
+                if error.__cause__ is not None and not isinstance(error.__cause__, KafkaError | OSError):
+                    raise  # a mistake in our own rebalance listener
                 reason = f"Kafka at {self._config.servers}: {error}; check the broker and [kafka]"
                 self._part.down(reason)
                 if self._once:
@@ -82,10 +84,11 @@ class KafkaSource:
     def _consume(self, backoff: Backoff) -> None:
         consumer = client.open_consumer(self._config.arguments(self._instance))
         backoff.reset()
-        handover = Handover(self._inlet, self._limits, self._clock, client.cluster_id(consumer))
+        cluster = client.cluster_id(consumer)
+        handover = Handover(self._inlet, self._limits, self._clock, cluster, self._draining)
         self._session = Session(consumer, self._config, handover, self._part, self._once)
         try:
-            self._session.run(self._stopping.is_set, self._draining.is_set)
+            self._session.run(self._stopping.is_set)
         finally:
             handover.give_up()
             self._session.close()
