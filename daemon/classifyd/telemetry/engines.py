@@ -14,13 +14,3 @@ class ModelVersionPinned(Event):
     model: str
     version: int
     previous: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundledModelUsed(Event):
-    """The daemon runs with the small model that comes with it; `remedy` is the command for a larger one."""
-
-    message: ClassVar[str] = "the bundled model knows only few classes"
-    model: str
-    classes: int
-    remedy: str
