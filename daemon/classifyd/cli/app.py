@@ -3,12 +3,24 @@
 A command's module imports what it needs inside the command, so that help and shell completion stay quick.
 """
 
+import logging
 from typing import Annotated
 
 import typer
 
 import classifyd
-from classifyd.cli import backup, check, classify, config, models, prune, results, run
+from classifyd.cli import (
+    backup,
+    check,
+    classify,
+    config,
+    models,
+    produce,
+    prune,
+    requeue,
+    results,
+    run,
+)
 
 app = typer.Typer(
     name="classifyd",
@@ -32,11 +44,19 @@ def options(
     ] = False,
 ) -> None:
     """Classifies every JPEG of a folder, a Kafka topic and HTTP requests, and loses none."""
+    from classifyd.telemetry import logs
+
+    # Standard output is the command's, and it tells what fails: kafka-python need not, at each attempt, too.
+    # `run` sets the log up anew.
+    logs.configure("warning", "console")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 app.command()(run.run)
 app.command()(classify.classify)
 app.add_typer(results.app, name="results")
+app.command()(produce.produce)
+app.command()(requeue.requeue)
 app.add_typer(models.app, name="models")
 app.command()(check.check)
 app.command()(backup.backup)

@@ -12,9 +12,9 @@ def guidance(settings: Settings, url: str | None) -> Iterator[str]:
     if settings.inbox.enabled:
         yield f"Drop pictures into {settings.inbox.path}"
     if settings.kafka.enabled and settings.kafka.input.topic:
-        yield f"or produce them to the Kafka topic {settings.kafka.input.topic}"
+        yield f"Produce pictures to the Kafka topic {settings.kafka.input.topic}"
     if url is not None:
-        yield f"or send them: curl -F image=@cat.jpg {url}/classify/{settings.default_model}"
+        yield f"Send pictures: curl -F image=@cat.jpg {url}/classify/{settings.default_model}"
         yield f"See results: classifyd results list, or {url}/results"
     else:
         yield "See results: classifyd results list"

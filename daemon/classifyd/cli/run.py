@@ -71,6 +71,10 @@ def run(
     )
     if (input_topic or output_topic) and not settings.kafka.enabled:
         raise ConfigurationError("a topic is given, but no broker: add --bootstrap-servers HOST:PORT")
+    if settings.kafka.enabled and not (settings.kafka.input.topic or settings.kafka.output.topic):
+        raise ConfigurationError(
+            "kafka.bootstrap_servers is set, but no topic: set kafka.input.topic or kafka.output.topic"
+        )
     raise typer.Exit(_run(settings, once))
 
 

@@ -16,7 +16,7 @@ from classifyd.store.mounts import network_file_system
 from classifyd.store.schema import head, revision_of
 from classifyd.store.sqlite import path_of
 
-BROKER_TIMEOUT_S = 10
+BROKER_TIMEOUT_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,10 @@ def _model(classifier: Classifier) -> str:
 
 
 def _topics(connection: Mapping[str, Any]) -> set[str]:
-    from kafka import KafkaAdminClient
+    from classifyd.sources.kafka.client import open_consumer
 
-    milliseconds = BROKER_TIMEOUT_S * 1000
-    known = {key: value for key, value in connection.items() if key in KafkaAdminClient.DEFAULT_CONFIG}
-    admin = KafkaAdminClient(**known, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds)
+    consumer = open_consumer({**connection, "bootstrap_timeout_ms": BROKER_TIMEOUT_MS})
     try:
-        return set(admin.list_topics())
+        return set(consumer.topics())
     finally:
-        admin.close()
+        consumer.close()

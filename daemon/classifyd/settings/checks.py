@@ -50,11 +50,6 @@ def _within(path: Path, folder: Path) -> bool:
 def _kafka(settings: Settings) -> Iterator[Conflict]:
     kafka = settings.kafka
     read, written, dead = kafka.input.topic, kafka.output.topic, kafka.input.dead_letter_topic
-    if kafka.enabled and not (read or written):
-        yield (
-            ("kafka", "bootstrap_servers"),
-            "is set, but no topic: set kafka.input.topic or kafka.output.topic",
-        )
     if read and read == written:
         yield ("kafka", "output", "topic"), f"{written!r} is also read: results would come back as pictures"
     if dead and dead in (read, written):

@@ -126,7 +126,6 @@ def test_a_value_of_the_wrong_kind(table, told):
             {"kafka": {"bootstrap_servers": "a:1", "input": {"topic": "t", "model": "cats"}}},
             "kafka.input.model: there is no model 'cats'",
         ),
-        ({"kafka": {"bootstrap_servers": "a:1"}}, "kafka.bootstrap_servers: is set, but no topic: set"),
         (
             {"kafka": {"bootstrap_servers": "a:1", "input": {"topic": "t"}, "output": {"topic": "t"}}},
             "kafka.output.topic: 't' is also read: results would come back as pictures",

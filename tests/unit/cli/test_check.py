@@ -1,0 +1,70 @@
+"""`classifyd check`: each part is OK, or the reason and what to do."""
+
+import pytest
+
+from classifyd.core.errors import Unavailable
+from classifyd.core.values import ModelInfo
+
+
+class FakeClassifier:
+    def __init__(self, error):
+        self.error = error
+
+    def probe(self):
+        if self.error:
+            raise self.error
+        return ModelInfo("resnet", "onnx", "7", ("cat", "dog"))
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def model(monkeypatch):
+    state = {"error": None}
+    monkeypatch.setattr(
+        "classifyd.bootstrap.make_classifier", lambda _name, _settings: FakeClassifier(state["error"])
+    )
+    return state
+
+
+def test_a_fresh_folder_is_in_order(classifyd, model, clean):
+    ended = classifyd("check")
+    assert ended.code == 0
+    assert ended.out.splitlines() == [
+        "OK      configuration",
+        f"OK      inbox: {clean}/data/inbox; afterwards: move",
+        f"OK      database: {clean}/data/classifyd.db will be made",
+        "OK      model resnet: onnx, version 7, 2 classes",
+    ]
+
+
+def test_what_is_wrong_is_told_and_the_rest_is_checked_nevertheless(classifyd, model, clean):
+    model["error"] = Unavailable("it does not answer: start it")
+    (clean / "data").mkdir()
+    (clean / "data" / "inbox").write_text("")
+    ended = classifyd("check")
+    assert ended.code == 1
+    assert "WRONG   inbox: " in ended.out
+    assert "OK      database: " in ended.out
+    assert "WRONG   model resnet: it does not answer: start it" in ended.out
+
+
+def test_wrong_settings_end_with_code_2(classifyd, monkeypatch):
+    monkeypatch.setenv("CLASSIFYD_STOP_TIMEOUT", "5")
+    assert classifyd("check").code == 2
+
+
+def test_the_broker_and_every_configured_topic_are_checked(classifyd, model, monkeypatch):
+    asked = []
+
+    def check_broker(connection, topics):
+        asked.append((connection["bootstrap_servers"], topics))
+        return iter(())
+
+    monkeypatch.setattr("classifyd.operations.check.check_broker", check_broker)
+    monkeypatch.setenv("CLASSIFYD_KAFKA__BOOTSTRAP_SERVERS", "a:1")
+    monkeypatch.setenv("CLASSIFYD_KAFKA__INPUT__TOPIC", "in")
+    monkeypatch.setenv("CLASSIFYD_INBOX__ENABLED", "false")
+    assert "inbox" not in classifyd("check").out
+    assert asked == [(["a:1"], ["in", "in.dead-letter"])]
