@@ -102,6 +102,7 @@ def _finish(source: Path, target: Path, token: str) -> None:
             return
         copied = ours.st_dev != there.st_dev and ours.st_size == there.st_size
         if copied and filecmp.cmp(source, target, shallow=False):
+            _temporary(target, token).unlink(missing_ok=True)
             source.unlink()
             return
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
