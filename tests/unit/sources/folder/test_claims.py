@@ -1,0 +1,184 @@
+import errno
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from classifyd.sources.folder import locks
+from classifyd.sources.folder.claims import FILES_PER_CLAIM, Claims, kept, remove_empty
+from classifyd.sources.folder.files import Fingerprint
+from classifyd.sources.folder.layout import Layout
+from classifyd.sources.folder.locks import InstanceLock, LocksMissing
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    (tmp_path / "inbox" / ".classifyd").mkdir(parents=True)
+    return Layout(tmp_path / "inbox")
+
+
+def make_claims(layout: Layout, instance: str = "ONE") -> Claims:
+    numbers = itertools.count(1)
+    return Claims(layout, instance, lambda: f"{instance}-{next(numbers)}")
+
+
+def drop(layout: Layout, relative: str) -> None:
+    path = layout.inbox / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(relative.encode("utf-8", "surrogateescape"))
+
+
+def test_a_claimed_file_lies_under_its_claim_and_its_key_says_so(layout: Layout) -> None:
+    drop(layout, "sub/100%\n.jpg")
+    taken = make_claims(layout).claim("sub/100%\n.jpg")
+    assert taken.key == "folder:ONE-1/sub/100%25%0A.jpg"
+    assert (taken.origin.name, taken.origin.path) == ("100%25%0A.jpg", "sub/100%25%0A.jpg")
+    assert taken.path == layout.claims_of("ONE") / "ONE-1" / "sub/100%\n.jpg"
+    assert taken.path.exists()
+    assert not (layout.inbox / "sub/100%\n.jpg").exists()
+
+
+def test_a_claim_takes_a_path_once_and_a_limited_number_of_files(layout: Layout) -> None:
+    claims = make_claims(layout)
+    keys = []
+    for _ in range(3):
+        drop(layout, "cat.jpg")
+        keys.append(claims.claim("cat.jpg").key)
+    for number in range(FILES_PER_CLAIM + 1):
+        drop(layout, f"{number}.jpg")
+        keys.append(claims.claim(f"{number}.jpg").key)
+    assert len(set(keys)) == len(keys)
+    assert {key.split("/")[0] for key in keys} == {f"folder:ONE-{number}" for number in (1, 2, 3, 4)}
+
+
+def test_a_file_and_a_folder_of_one_name_get_claims_of_their_own(layout: Layout) -> None:
+    claims = make_claims(layout)
+    drop(layout, "a.jpg")
+    claims.claim("a.jpg")
+    (layout.inbox / "a.jpg").unlink(missing_ok=True)
+    drop(layout, "a.jpg/b.jpg")
+    inner = claims.claim("a.jpg/b.jpg")
+    (layout.inbox / "a.jpg").rmdir()
+    drop(layout, "a.jpg")
+    outer = claims.claim("a.jpg")
+    assert inner.path.exists()
+    assert outer.path.exists()
+
+
+def test_the_loser_of_a_rename_is_told_that_the_file_is_gone(layout: Layout) -> None:
+    drop(layout, "cat.jpg")
+    make_claims(layout, "TWO").claim("cat.jpg")
+    with pytest.raises(FileNotFoundError):
+        make_claims(layout).claim("cat.jpg")
+
+
+def test_a_claim_folder_that_the_mover_removed_meanwhile_is_made_again(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = make_claims(layout)
+    drop(layout, "cat.jpg")
+    first = claims.claim("cat.jpg")
+    first.path.unlink()
+    remove_empty(first.path, layout)
+    assert list(layout.claims_of("ONE").iterdir()) == []
+    drop(layout, "dog.jpg")
+    assert claims.claim("dog.jpg").path.exists()
+
+
+def test_a_claim_folder_that_keeps_vanishing_is_an_error_and_no_endless_loop(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Claims, "_make_parent", lambda _self, _target: None)
+    drop(layout, "cat.jpg")
+    with pytest.raises(OSError, match="vanishing"):
+        make_claims(layout).claim("cat.jpg")
+
+
+def test_what_an_earlier_life_claimed_is_found_with_the_same_keys(layout: Layout) -> None:
+    names = ["cat.jpg", "a/b/dog.jpg", "\udce9.jpg"]
+    claims = make_claims(layout)
+    for name in names:
+        drop(layout, name)
+    taken = [claims.claim(name) for name in names]
+    assert sorted(Claims(layout, "ONE").left_behind(), key=lambda file: file.key) == sorted(
+        taken, key=lambda file: file.key
+    )
+
+
+def test_claims_are_taken_over_from_the_dead_and_not_from_the_living(layout: Layout) -> None:
+    for instance in ("DEAD", "LIVE"):
+        drop(layout, f"{instance}.jpg")
+        make_claims(layout, instance).claim(f"{instance}.jpg")
+    lock = InstanceLock.take(layout.lock_of("LIVE"))
+    assert lock is not None
+    mine = make_claims(layout)
+    taken = mine.take_over()
+    assert {instance: [file.key for file in files] for instance, files in taken.items()} == {
+        "DEAD": ["folder:DEAD-1/DEAD.jpg"]
+    }
+    (file,) = taken["DEAD"]
+    assert file.path == layout.claims_of("ONE") / "DEAD-1" / "DEAD.jpg"
+    assert file.path.exists()
+    assert mine.take_over() == {}
+    assert (layout.claims_of("LIVE") / "LIVE-1" / "LIVE.jpg").exists()
+    lock.release()
+
+
+def test_where_nobody_can_tell_who_lives_nothing_is_taken_over(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(layout, "cat.jpg")
+    make_claims(layout, "TWO").claim("cat.jpg")
+
+    def flock(*_args: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    assert make_claims(layout).take_over() == {}
+    with pytest.raises(LocksMissing):
+        InstanceLock.take(layout.lock_of("ONE"))
+
+
+def test_a_lock_that_fails_otherwise_is_an_error(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_args: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with pytest.raises(OSError, match="Input"):
+        InstanceLock.take(layout.lock_of("ONE"))
+
+
+def test_a_lock_is_intact_until_its_file_is_replaced(layout: Layout) -> None:
+    lock = InstanceLock.take(layout.lock_of("ONE"))
+    assert lock is not None
+    assert lock.intact
+    layout.lock_of("ONE").unlink()
+    assert not lock.intact
+    layout.lock_of("ONE").touch()
+    assert not lock.intact
+    lock.release()
+
+
+def test_empty_claim_folders_go_and_others_stay(layout: Layout) -> None:
+    claims = make_claims(layout)
+    for name in ("a/b/cat.jpg", "a/dog.jpg"):
+        drop(layout, name)
+    cat, dog = claims.claim("a/b/cat.jpg"), claims.claim("a/dog.jpg")
+    cat.path.unlink()
+    remove_empty(cat.path, layout)
+    assert not cat.path.parent.exists()
+    assert dog.path.exists()
+    dog.path.unlink()
+    remove_empty(dog.path, layout)
+    assert os.listdir(layout.claims_of("ONE")) == []  # noqa: PTH208
+    remove_empty(layout.inbox / "elsewhere.jpg", layout)
+    assert layout.inbox.exists()
+
+
+def test_a_kept_file_is_another_origin_when_it_changes(layout: Layout) -> None:
+    one, other = (kept(layout.inbox, "a b.jpg", Fingerprint(10, mtime, 1)) for mtime in (5, 6))
+    assert one.key == f"file:{layout.inbox}/a b.jpg:10:5"
+    assert one.key != other.key
+    assert not one.claimed
