@@ -22,24 +22,27 @@ start() { # NAME ARGUMENT...
   local name=$1
   shift
   "$ENGINE" network inspect "$NETWORK" >/dev/null 2>&1 || "$ENGINE" network create "$NETWORK" >/dev/null
-  "$ENGINE" rm --force "$name" >/dev/null 2>&1 || true
-  "$ENGINE" run --detach --name "$name" --network "$NETWORK" --restart unless-stopped "$@" >/dev/null
-  echo "$name is started; its log: $ENGINE logs --follow $name"
+  remove "$name"
+  "$ENGINE" run --detach --name "classifyd-$name" --network "$NETWORK" --network-alias "$name" \
+    --restart unless-stopped "$@" >/dev/null
+  echo "$name is started; its log: $ENGINE logs --follow classifyd-$name"
+}
+
+remove() { # NAME
+  "$ENGINE" stop "classifyd-$1" >/dev/null 2>&1 || true
+  "$ENGINE" rm "classifyd-$1" >/dev/null 2>&1 || true
 }
 
 build_daemon() { "$ENGINE" build --file Dockerfile-daemon --target daemon --tag classifyd-daemon .; }
 
 daemon() {
-  local settings=()
-  [ ! -f .env ] || settings=(--env-file .env)
+  local settings=(--env-file config/containers.env)
+  [ ! -f .env ] || settings=(--env-file .env "${settings[@]}")
   build_daemon
   mkdir -p data/inbox
-  start daemon "${settings[@]+"${settings[@]}"}" --user "$(id -u):$(id -g)" --stop-timeout 45 \
+  start daemon "${settings[@]}" --user "$(id -u):$(id -g)" --stop-timeout 45 \
     --publish 127.0.0.1:5000:5000 --volume "$PWD/data:/data" \
     --volume classifyd-database:/var/lib/classifyd --volume classifyd-models:/models:ro \
-    --env CLASSIFYD_DATA_DIR=/data \
-    --env CLASSIFYD_DATABASE__URL=sqlite:////var/lib/classifyd/classifyd.db \
-    --env CLASSIFYD_HTTP__HOST=0.0.0.0 --env CLASSIFYD_HTTP__PORT=5000 \
     classifyd-daemon
 }
 
@@ -63,8 +66,7 @@ kafka() {
 stop() {
   local name
   for name in daemon tensorflow-serving kafka; do
-    "$ENGINE" stop "$name" >/dev/null 2>&1 || true
-    "$ENGINE" rm "$name" >/dev/null 2>&1 || true
+    remove "$name"
   done
 }
 

@@ -31,3 +31,9 @@ def instructions(dockerfile: str) -> list[Instruction]:
     lines = [line for line in (ROOT / dockerfile).read_text().splitlines() if not line.startswith("#")]
     joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [Instruction(*line.split(maxsplit=1)) for line in joined.splitlines() if line]
+
+
+def variables(env_file: str) -> dict[str, str]:
+    """The variables of a file in the repository, as compose reads them."""
+    lines = (ROOT / env_file).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))

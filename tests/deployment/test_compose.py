@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from tests.deployment.files import COMPOSE, COMPOSE_TEST, ROOT, instructions
+from tests.deployment.files import COMPOSE, COMPOSE_TEST, ROOT, instructions, variables
 
 from classifyd.settings import TfServingModel, load
 
@@ -17,8 +17,15 @@ DEFAULT = re.compile(r"\$\{[A-Z_]+:-([^}]*)\}")
 
 def environment(service: str) -> dict[str, str]:
     """A service's variables, with the defaults of those that .env may give."""
-    given = SERVICES[service]["environment"]
-    return {name: DEFAULT.sub(r"\1", str(value)) for name, value in given.items() if value is not None}
+    files = [name for name in env_files(service) if name != ".env"]
+    given = SERVICES[service].get("environment", {})
+    own = {name: DEFAULT.sub(r"\1", str(value)) for name, value in given.items() if value is not None}
+    return {name: value for file in files for name, value in variables(file).items()} | own
+
+
+def env_files(service: str) -> list[str]:
+    files = SERVICES[service].get("env_file", [])
+    return [files] if isinstance(files, str) else files
 
 
 @pytest.mark.parametrize("services", [SERVICES, TEST_SERVICES], ids=["compose", "test"])
@@ -76,6 +83,21 @@ def test_the_daemon_s_settings_are_settings_that_fit_together(monkeypatch, tmp_p
     assert settings.database.url.startswith("sqlite:////var/lib/classifyd/")
 
 
+def test_what_env_says_of_the_world_outside_does_not_hold_in_a_container():
+    """Every variable that .env.example suggests for outside is set by compose itself."""
+    example = (ROOT / ".env.example").read_text()
+    outside = example[example.index("# Outside containers") : example.index("# Everywhere")]
+    suggested = re.findall(r"^#?([A-Z_]+)=", outside, re.MULTILINE)
+    assert suggested
+    assert set(suggested) <= environment("daemon").keys()
+
+
+def test_env_example_tells_of_the_variables_of_compose_alone():
+    used = set(re.findall(r"\$\{([A-Z_]+):-", (ROOT / "docker-compose.yml").read_text()))
+    told = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert used <= told
+
+
 def test_the_topics_that_are_made_are_those_of_the_daemon():
     made, used = environment("kafka-topics"), environment("daemon")
     assert made["INPUT"] == used["CLASSIFYD_KAFKA__INPUT__TOPIC"]
@@ -85,8 +107,7 @@ def test_the_topics_that_are_made_are_those_of_the_daemon():
 
 def test_the_broker_takes_the_largest_picture(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    lines = (ROOT / "config/kafka/broker.env").read_text().splitlines()
-    broker = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    broker = environment("kafka")
     assert int(broker["KAFKA_MESSAGE_MAX_BYTES"]) > load(None, {}).limits.max_bytes
     addresses = dict(part.split("://") for part in broker["KAFKA_ADVERTISED_LISTENERS"].split(","))
     assert addresses["CONTAINERS"] == environment("daemon")["CLASSIFYD_KAFKA__BOOTSTRAP_SERVERS"]
@@ -102,7 +123,7 @@ def test_the_tests_leave_the_user_s_pictures_alone():
 @pytest.mark.skipif(not shutil.which("docker-compose"), reason="docker-compose is not installed")
 @pytest.mark.parametrize("files", [["docker-compose.yml"], ["docker-compose.yml", "docker-compose-test.yml"]])
 def test_docker_compose_accepts_the_files(tmp_path, files):
-    for name in {*files, *SERVICES["kafka"]["env_file"].split()}:
+    for name in {*files, *env_files("kafka"), *env_files("daemon")} - {".env"}:
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
