@@ -4,44 +4,11 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from classifyd.settings import kafka_options
 from classifyd.settings.secrets import Secret, TableWithSecrets
 from classifyd.settings.types import ExistingFile, Interval, Name, Options, Table, Texts
 
-_OWN = frozenset({"bootstrap_servers", "consumer", "producer", "input", "output"})
-_SET_ELSEWHERE = {
-    "bootstrap_servers": "kafka.bootstrap_servers",
-    "client_id": "kafka.client_id",
-    "group_id": "kafka.input.group_id",
-    "session_timeout_ms": "kafka.input.session_timeout",
-    "auto_commit_interval_ms": "kafka.input.commit_interval",
-}
-_CONSUMER_OWNED = frozenset(
-    {
-        "allow_auto_create_topics",
-        "auto_offset_reset",
-        "consumer_timeout_ms",
-        "default_offset_commit_callback",
-        "enable_auto_commit",
-        "fetch_max_bytes",
-        "group_instance_id",
-        "isolation_level",
-        "key_deserializer",
-        "max_partition_fetch_bytes",
-        "max_poll_records",
-        "value_deserializer",
-    }
-)
-_PRODUCER_OWNED = frozenset(
-    {
-        "acks",
-        "delivery_timeout_ms",
-        "enable_idempotence",
-        "key_serializer",
-        "max_request_size",
-        "transactional_id",
-        "value_serializer",
-    }
-)
+_NOT_ARGUMENTS = frozenset({"bootstrap_servers", "consumer", "producer", "input", "output"})
 
 
 class KafkaInput(Table):
@@ -98,13 +65,13 @@ class KafkaSettings(TableWithSecrets):
 
     @field_validator("consumer")
     @classmethod
-    def _no_owned_consumer_key(cls, options: dict[str, Any]) -> dict[str, Any]:
-        return _refuse(options, _CONSUMER_OWNED)
+    def _consumer_options(cls, options: dict[str, Any]) -> dict[str, Any]:
+        return kafka_options.require(options, kafka_options.CONSUMER, _connection_keys())
 
     @field_validator("producer")
     @classmethod
-    def _no_owned_producer_key(cls, options: dict[str, Any]) -> dict[str, Any]:
-        return _refuse(options, _PRODUCER_OWNED)
+    def _producer_options(cls, options: dict[str, Any]) -> dict[str, Any]:
+        return kafka_options.require(options, kafka_options.PRODUCER, _connection_keys())
 
     @property
     def enabled(self) -> bool:
@@ -117,7 +84,7 @@ class KafkaSettings(TableWithSecrets):
         `consumer` and `producer`."""
         given = {
             name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name in KafkaSettings.model_fields.keys() - _OWN
+            for name in _connection_keys()
             if not name.endswith("_password_file") and (value := getattr(self, name)) is not None
         }
         paths = {
@@ -126,12 +93,5 @@ class KafkaSettings(TableWithSecrets):
         return {"bootstrap_servers": list(self.bootstrap_servers), **given, **paths}
 
 
-def _refuse(options: dict[str, Any], owned: frozenset[str]) -> dict[str, Any]:
-    for key in options:
-        if key in _SET_ELSEWHERE:
-            raise ValueError(f"{key} does not belong here: set {_SET_ELSEWHERE[key]} instead")
-        if key in KafkaSettings.model_fields:
-            raise ValueError(f"{key} does not belong here: set kafka.{key}, for every connection, instead")
-        if key in owned:
-            raise ValueError(f"{key} must be set by the daemon itself, or pictures could be lost: remove it")
-    return options
+def _connection_keys() -> frozenset[str]:
+    return frozenset(KafkaSettings.model_fields) - _NOT_ARGUMENTS
