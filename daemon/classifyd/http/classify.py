@@ -7,11 +7,9 @@ nor a thread stands between a picture and its answer.
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
 
-import orjson
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,15 +23,13 @@ from classifyd.core.values import (
     Disposition,
     Image,
     Origin,
-    Prediction,
-    Reason,
     Rejected,
-    Result,
     Settlement,
     Source,
     Status,
 )
 from classifyd.http import documents
+from classifyd.http.answers import MOST_CANDIDATES, answer, asked_candidates, refused, state
 from classifyd.http.body import Upload
 from classifyd.http.config import HttpConfig
 from classifyd.http.openapi import classify_request, problems
@@ -43,20 +39,10 @@ from classifyd.http.waiter import Waiter
 from classifyd.telemetry import emit
 from classifyd.telemetry.http import UploadRefused
 
-MOST_CANDIDATES = 1000
-"""The largest `?top=`; a model gives as many as it is configured to keep (`top_k`)."""
-
 ASIDE_BYTES = 2**20
 """Pictures of more bytes are hashed and inspected in a thread, so that other requests do not wait for it."""
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
-
-_STATUS_OF_REASON = {
-    Reason.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Reason.TOO_COMPLEX: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Reason.REFUSED_BY_MODEL: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Reason.MODEL_FAILED: HTTPStatus.UNPROCESSABLE_ENTITY,
-}
 
 
 class Classify:
@@ -80,14 +66,14 @@ class Classify:
 
     async def answer(self, request: Request) -> Response:
         model = self._model(request.path_params["model"])
-        candidates = _candidates(request)
+        candidates = asked_candidates(request)
         settlement = await self._settlement(request, model)
         result = settlement.result
         if settlement.disposition is Disposition.RETRY or result is None:
             raise away(f"The picture could not be classified now: {settlement.detail}.")
         if isinstance(result.outcome, Rejected):
-            raise _refused(result.outcome)
-        return _answer(result, result.outcome, candidates)
+            raise refused(result.outcome)
+        return answer(result, result.outcome, candidates)
 
     def _model(self, name: str) -> Model:
         model = self._models.get(name)
@@ -131,7 +117,7 @@ class Classify:
             image, refusal = examine(*inspected)
         if refusal is not None:
             emit(UploadRefused(model=model.name, reason=refusal.reason, detail=refusal.detail))
-            raise _refused(refusal)
+            raise refused(refusal)
         return image
 
 
@@ -154,53 +140,9 @@ def add_classify_routes(app: FastAPI, models: Mapping[str, Model], classify: Cla
 
     @app.get("/classify", summary="The models")
     async def list_models() -> documents.Models:
-        return documents.Models(models=[_state(model) for model in models.values()])
-
-
-def _candidates(request: Request) -> int | None:
-    text = request.query_params.get("top")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 5 and 1 <= int(text) <= MOST_CANDIDATES):
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"query top: must be a number from 1 to {MOST_CANDIDATES}."
-        )
-    return int(text)
+        return documents.Models(models=[state(model) for model in models.values()])
 
 
 def _traceparent(request: Request) -> str | None:
     text = request.headers.get("traceparent")
     return text if text is not None and _TRACEPARENT.fullmatch(text) else None
-
-
-def _refused(rejected: Rejected) -> ProblemError:
-    status = _STATUS_OF_REASON.get(rejected.reason, HTTPStatus.BAD_REQUEST)
-    return ProblemError(status, rejected.detail, code=rejected.reason)
-
-
-def _answer(result: Result, prediction: Prediction, candidates: int | None) -> Response:
-    best = prediction.best
-    if candidates is None:
-        return Response(b'{"classes": %d}' % best.class_index, media_type="application/json")
-    answer = {
-        "classes": best.class_index,
-        "label": best.label,
-        "confidence": best.probability,
-        "top": [asdict(candidate) for candidate in prediction.top[:candidates]],
-        "model": prediction.model,
-        "model_version": prediction.model_version,
-        "id": result.id,
-    }
-    return Response(orjson.dumps(answer), media_type="application/json")
-
-
-def _state(model: Model) -> documents.ModelState:
-    info, reason = model.info, model.away
-    return documents.ModelState(
-        name=model.name,
-        engine=model.engine,
-        version=info.version if info else None,
-        state="ready" if reason is None else "away",
-        detail=reason or "",
-        classes=len(info.labels) if info else None,
-    )
