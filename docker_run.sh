@@ -10,6 +10,7 @@
 # reads their addresses from .env, which all its settings may stand in:
 #   CLASSIFYD_KAFKA__BOOTSTRAP_SERVERS=kafka:19092
 #   CLASSIFYD_MODELS__RESNET__URL=http://tensorflow-serving:8501
+#   CLASSIFYD_MODELS__RESNET__LABELS=/models/resnet50_v2_tfserving/labels.txt
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

@@ -99,7 +99,8 @@ def test_the_daemon_is_healthy_when_it_is_ready(serve, status, healthy):
 
 
 @pytest.mark.parametrize(
-    ("body", "healthy"), [(b'{"state": "AVAILABLE"}', True), (b'{"state": "LOADING"}', False)]
+    ("body", "healthy"),
+    [(b'{"state": "AVAILABLE"}', True), (b'{"state": "END", "error_code": "UNAVAILABLE"}', False)],
 )
 def test_tensorflow_serving_is_healthy_when_the_model_is_loaded(serve, body, healthy):
     port = serve(200, body)
