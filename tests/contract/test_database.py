@@ -216,6 +216,14 @@ class TestOutbox:
         assert database.outbox.count() == 1
         assert database.store.prune_outbox(clock.now + timedelta(hours=1), 9) == 1
 
+    def test_marked_again_a_message_keeps_the_moment_of_its_first_mark(self, database, clock):
+        database.store.write([(result("a"), (message(),))], ())
+        (position,) = (one.position for one in pending(database))
+        database.store.write([], [position])
+        clock.now += timedelta(hours=2)
+        database.store.write([], [position])
+        assert database.store.prune_outbox(NOON + timedelta(hours=1), 9) == 1
+
     def test_positions_are_not_given_again_after_pruning(self, database, clock):
         database.store.write([(result("a"), (message(),))], ())
         (first,) = (one.position for one in pending(database))

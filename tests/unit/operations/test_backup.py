@@ -1,6 +1,7 @@
 """A copy of the database, while the daemon runs or not."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,9 @@ def test_a_backup_is_one_file_and_takes_the_database_s_place(database, tmp_path)
     target.parent.mkdir()
     backup(url_of(tmp_path), target)
     assert list(target.parent.iterdir()) == [target]
+    with sqlite3.connect(target) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    connection.close()
     restored = Database.open(f"sqlite:///{target}", Clock())
     assert restored.instance == database.instance
     assert restored.outbox.count() == 50

@@ -123,6 +123,12 @@ def test_a_refused_start_leaves_the_lock_free(path, url, clock):
     Database.open(url, clock).close()
 
 
+def test_an_empty_file_becomes_a_database(path, url, clock):
+    path.touch()
+    Database.open(url, clock).close()
+    assert schema.revision_of(path) == schema.head()
+
+
 def test_the_database_of_another_program_is_refused_and_left_alone(path, url, clock):
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE theirs (a)")

@@ -10,7 +10,5 @@ from classifyd.store.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    transactional_ddl=True,
-    render_as_batch=True,
 )
 context.run_migrations()
