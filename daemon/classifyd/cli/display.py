@@ -59,9 +59,6 @@ class _AboveLive(io.TextIOBase):
     def isatty(self) -> bool:
         return self._console.is_terminal
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, text: str) -> int:
         self._console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
         return len(text)

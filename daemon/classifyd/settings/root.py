@@ -68,10 +68,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _derive(cls, data: Any) -> Any:
+    def _derive(cls, data: dict[str, Any]) -> dict[str, Any]:
         """Fills in the defaults that follow from `data_dir`, from `default_model` and from names."""
-        if not isinstance(data, dict):
-            return data
         given = data.get("data_dir")
         folder = Path(given) if isinstance(given, str | Path) else _DEFAULT_DATA
         named = data.get("default_model")

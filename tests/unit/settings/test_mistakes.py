@@ -62,6 +62,8 @@ def test_an_unknown_variable_names_the_nearest_known_one(monkeypatch, variable, 
     ("table", "told"),
     [
         ({"inbox": 5}, "inbox: must be a table"),
+        ({"http": 5}, "http: must be a table"),
+        ({"kafka": 5}, "kafka: must be a table"),
         ({"kafka": {"input": "x"}}, "kafka.input: must be a table"),
         ({"models": 5}, "models: must be a table"),
         ({"models": {"a": 5}, "default_model": "a"}, "models.a: must be a table"),
