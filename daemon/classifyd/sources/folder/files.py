@@ -53,15 +53,26 @@ def read_unchanged(path: Path, seen: Fingerprint, max_bytes: int) -> bytes:
     At most `seen.size + 1` bytes are held. Raises FileChanged when size, modification time or inode differ
     before or after reading, and OSError when it cannot be opened or read.
     """
-    with os.fdopen(os.open(path, _READ), "rb") as file:
-        _compare(file.fileno(), seen)
+    descriptor = os.open(path, _READ)
+    try:
+        _compare(descriptor, seen)
         if seen.size > max_bytes:
             return b""
-        data = file.read(seen.size + 1)
+        data = _read(descriptor, seen.size + 1)
         if len(data) != seen.size:
             raise FileChanged(path)
-        _compare(file.fileno(), seen)
+        _compare(descriptor, seen)
         return data
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, limit: int) -> bytes:
+    chunks = []
+    while limit and (chunk := os.read(descriptor, limit)):
+        chunks.append(chunk)
+        limit -= len(chunk)
+    return b"".join(chunks)
 
 
 def _compare(descriptor: int, seen: Fingerprint) -> None:
