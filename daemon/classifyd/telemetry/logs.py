@@ -10,6 +10,10 @@ Format = Literal["auto", "console", "json"]
 
 _LIBRARY_LEVELS = {
     "kafka": logging.WARNING,
+    # Repeated at every try while a broker or a topic is missing; the parts tell it once.
+    "kafka.cluster": logging.CRITICAL,
+    "kafka.coordinator": logging.CRITICAL,
+    "kafka.net": logging.CRITICAL,
     "watchdog": logging.WARNING,
     "alembic": logging.WARNING,
     "uvicorn": logging.WARNING,

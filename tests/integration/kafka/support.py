@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from verification.kit.broker import Broker
 
 from classifyd.core.credits import Credits
@@ -77,7 +77,7 @@ class Running:
         self.inlet = FakeInlet(options.pop("items", 10_000))
         self.part = FakePart()
         self.failure: BaseException | None = None
-        self._settled: list[Delivery] = []
+        self._settled: set[int] = set()
         once = options.pop("once", False)
         instance = options.pop("instance", uuid4().hex)
         connection = options.pop("connection", broker.connection)
@@ -109,8 +109,8 @@ class Running:
     def settle(self, deliveries: Iterable[Delivery]) -> None:
         """Settles deliveries, each of them once."""
         for delivery in deliveries:
-            if delivery not in self._settled:
-                self._settled.append(delivery)
+            if id(delivery) not in self._settled:
+                self._settled.add(id(delivery))
                 delivery.settle(DONE)
 
     def settle_all(self) -> None:
@@ -180,3 +180,20 @@ def committed(broker: Broker, group: str, topic: str) -> dict[int, int]:
         for where, offset in found.items()
         if isinstance(where, TopicPartition) and where.topic == topic
     }
+
+
+def consumed(broker, topic, count):
+    """What lies in a topic, once that is `count` records."""
+    consumer = KafkaConsumer(topic, **broker.connection, auto_offset_reset="earliest")
+    found = []
+    try:
+        wait_until(
+            lambda: (
+                found.extend(one for some in consumer.poll(100).values() for one in some)
+                or len(found) >= count
+            ),
+            f"{count} records",
+        )
+    finally:
+        consumer.close()
+    return found

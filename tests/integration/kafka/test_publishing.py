@@ -4,9 +4,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaConsumer
-from tests.integration.kafka.support import make_topic, wait_until
-from verification.kit.broker import temporary_broker
+from tests.integration.kafka.support import consumed, make_topic
 
 from classifyd.core.errors import ConfigurationError, MessageTooLarge, PublishUnavailable
 from classifyd.core.messages import dead_letter, without_value
@@ -40,23 +38,6 @@ def pending(topic, values, first=1):
     ]
 
 
-def consumed(broker, topic, count):
-    """The first `count` records of a topic, and that no more follow at once."""
-    consumer = KafkaConsumer(topic, **broker.connection, auto_offset_reset="earliest")
-    found = []
-    try:
-        wait_until(
-            lambda: (
-                found.extend(one for some in consumer.poll(100).values() for one in some)
-                or len(found) >= count
-            ),
-            f"{count} records",
-        )
-    finally:
-        consumer.close()
-    return found
-
-
 def test_messages_arrive_in_order_with_key_and_headers(broker, topic, publisher):
     values = [b"%d" % number for number in range(500)]
     outcomes = publisher.publish(pending(topic, values), 20.0)
@@ -66,7 +47,16 @@ def test_messages_arrive_in_order_with_key_and_headers(broker, topic, publisher)
     assert (found[0].key, found[0].headers) == (b"key", [("name", b"header")])
 
 
-def test_a_message_over_the_brokers_limit_is_told_and_keeps_what_follows_behind_it(broker, topic, publisher):
+def test_a_message_over_the_brokers_limit_fails_alone(broker, topic, publisher):
+    other = make_topic(broker, f"other-{topic}", partitions=1)
+    messages = [*pending(topic, [b"x" * TOO_MUCH]), *pending(other, [b"%d" % n for n in range(50)], 2)]
+    outcomes = publisher.publish(messages, 20.0)
+    assert isinstance(outcomes.pop(1), MessageTooLarge)
+    assert set(outcomes.values()) == {None}
+    assert len(consumed(broker, other, 50)) == 50
+
+
+def test_what_follows_a_failed_message_waits_behind_it(topic, publisher):
     outcomes = publisher.publish(pending(topic, [b"first", b"x" * TOO_MUCH, b"third"]), 20.0)
     assert outcomes[1] is None
     assert isinstance(outcomes[2], MessageTooLarge)
@@ -83,28 +73,6 @@ def test_a_missing_topic_blocks_only_itself(topic, publisher):
     assert str(outcomes[1]) == f"Kafka topic {missing} does not exist: create it"
     assert isinstance(outcomes[2], PublishUnavailable)
     assert outcomes[3] is None
-
-
-def test_a_broker_that_is_away_is_told_and_found_again(tmp_path):
-    with temporary_broker() as broker:
-        topic = make_topic(broker, "out", partitions=1)
-        publisher = KafkaPublisher(PublisherConfig(broker.connection))
-        assert publisher.publish(pending(topic, [b"1"]), 20.0) == {1: None}
-        broker.pause()
-        unanswered = publisher.publish(pending(topic, [b"2"], 2), 1.0)
-        assert isinstance(unanswered[2], PublishUnavailable)
-        broker.resume()
-        broker.stop()
-        refused = publisher.publish(pending(topic, [b"2"], 2), 1.0)
-        assert "check that the broker runs" in str(refused[2])
-        broker.start()
-        wait_until(
-            lambda: publisher.publish(pending(topic, [b"2"], 2), 5.0) == {2: None}, "the broker's return"
-        )
-        values = [one.value for one in consumed(broker, topic, 2)]
-        assert values[0] == b"1"
-        assert set(values[1:]) == {b"2"}
-        publisher.close(5.0)
 
 
 def test_a_broker_that_is_away_at_first_is_no_error_of_construction():
@@ -125,7 +93,7 @@ def test_files_are_produced_under_their_names(broker, topic, tmp_path):
     for name in names:
         (tmp_path / name).write_bytes(name.encode("utf-8", "surrogateescape"))
     (tmp_path / "huge.jpg").write_bytes(b"x" * TOO_MUCH)
-    files = [tmp_path / name for name in [*names, "huge.jpg", "absent.jpg"]]
+    files = [tmp_path / name for name in ["huge.jpg", "absent.jpg", *names]]
     with Sender(PublisherConfig(broker.connection)) as sender:
         outcomes = {one.path.name: one.problem for one in produce(files, topic, sender)}
     assert [outcomes[name] for name in names] == [None, None, None]
@@ -150,6 +118,12 @@ def letter_of(record, letters):
     return dead_letter(result, record, letters)
 
 
+def requeued(broker, letters, group, sender):
+    """Whether each letter that was read went back."""
+    with open_letters(broker.connection, letters, group) as opened:
+        return [one.problem is None for one in requeue_letters(opened, sender)]
+
+
 def test_dead_letters_go_back_to_their_topic_once(broker, topic):
     letters, group = make_topic(broker, f"{topic}.dead-letter"), f"{topic}.requeue"
     records = [
@@ -161,17 +135,11 @@ def test_dead_letters_go_back_to_their_topic_once(broker, topic):
         sent = [letter_of(record, letters) for record in records]
         sent += [without_value(sent[0]), Message(letters, None, (), b"foreign")]
         assert all(error is None for _, error in sender.send_all(enumerate(sent)))
-        for _ in range(2):
-            with open_letters(broker.connection, letters, group) as opened:
-                outcomes = list(requeue_letters(opened, sender))
-            if _ == 0:
-                assert sorted(one.problem is None for one in outcomes) == [False, False, True, True]
-            else:
-                assert outcomes == []
-        sender_again = letter_of(Record(topic, 0, 2, b"c", b"third"), letters)
-        assert [error for _, error in sender.send_all([(0, sender_again)])] == [None]
-        with open_letters(broker.connection, letters, group) as opened:
-            assert [one.problem for one in requeue_letters(opened, sender)] == [None]
+        assert sorted(requeued(broker, letters, group, sender)) == [False, False, True, True]
+        assert requeued(broker, letters, group, sender) == []
+        later = letter_of(Record(topic, 0, 2, b"c", b"third"), letters)
+        assert [error for _, error in sender.send_all([(0, later)])] == [None]
+        assert requeued(broker, letters, group, sender) == [True]
     found = {one.value: one for one in consumed(broker, topic, 3)}
     assert len(found) == 3
     assert (found[b"first"].key, found[b"first"].headers) == (b"a", [("camera", b"north")])

@@ -8,6 +8,7 @@ from typing import Any
 _MAX_REQUEST_SIZE = 100 * 2**20 - 64 * 2**10
 _BATCH_SIZE = 256 * 2**10
 _LINGER_MS = 2
+_RECONNECT_BACKOFF_MAX_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +19,21 @@ class PublisherConfig:
     producer: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def arguments(self, bootstrap_timeout: float) -> dict[str, Any]:
-        """KafkaProducer's arguments; idempotent, so that its own retries neither repeat nor reorder."""
+        """KafkaProducer's arguments. One request at a time keeps the order.
+
+        Not idempotent: kafka-python's idempotent producer fails everything that it holds, whatever the
+        topic, with the error of the first message that is too large (3.0.12). What its retries repeat has
+        the same `ce_id`.
+        """
         return {
             "batch_size": _BATCH_SIZE,
             "linger_ms": _LINGER_MS,
+            "reconnect_backoff_max_ms": _RECONNECT_BACKOFF_MAX_MS,
             **self.producer,
             **self.connection,
             "acks": "all",
-            "enable_idempotence": True,
+            "enable_idempotence": False,
+            "max_in_flight_requests_per_connection": 1,
             "allow_auto_create_topics": False,
             "max_request_size": _MAX_REQUEST_SIZE,
             "bootstrap_timeout_ms": int(bootstrap_timeout * 1000),

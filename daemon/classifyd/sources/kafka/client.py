@@ -69,6 +69,15 @@ def keep_joining(consumer: KafkaConsumer) -> None:
         consumer._coordinator.request_rejoin()
 
 
+def fenced(consumer: KafkaConsumer) -> bool:
+    """Whether another consumer took this one's place in the group (same `group_instance_id`).
+
+    kafka-python 3.0.12 learns of it by a heartbeat, sends no more of them, and tells nobody.
+    """
+    coordinator = consumer._coordinator
+    return coordinator.stable() and not coordinator.rejoining and not coordinator._heartbeat_enabled
+
+
 def reachable(consumer: KafkaConsumer) -> bool:
     """Whether the group's coordinator is known and connected."""
     return not consumer._coordinator.coordinator_unknown()

@@ -6,6 +6,7 @@ from typing import Any
 
 BOOTSTRAP_TIMEOUT_MS = 5_000
 METADATA_MAX_AGE_MS = 30_000
+RECONNECT_BACKOFF_MAX_MS = 5_000
 HEARTBEATS_PER_SESSION = 4
 LONGEST_HEARTBEAT = 3.0
 
@@ -43,6 +44,7 @@ class KafkaConfig:
         return {
             "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
             "metadata_max_age_ms": METADATA_MAX_AGE_MS,
+            "reconnect_backoff_max_ms": RECONNECT_BACKOFF_MAX_MS,
             "heartbeat_interval_ms": int(heartbeat * 1000),
             **self.consumer,
             **self.connection,

@@ -6,6 +6,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
+    FencedInstanceIdError,
     KafkaTimeoutError,
     LogTruncationError,
     NoOffsetForPartitionError,
@@ -148,6 +149,8 @@ class Session:
 
     def _tend(self) -> None:
         """What is done once per commit interval."""
+        if client.fenced(self._consumer):
+            raise FencedInstanceIdError
         for partition in self._partitions.all():
             if partition.ready and partition.idle and (position := self._position(partition)) is not None:
                 partition.advance(position)
