@@ -19,6 +19,7 @@ from pydantic import (
 from classifyd.core.errors import ClassifydError, ConfigurationError
 
 _CHUNK = 2**20
+_FRAME = 2**20
 
 
 class CatalogError(ClassifydError):
@@ -96,6 +97,11 @@ class Download(_Table):
     def size(self) -> int:
         """Of its files together, in bytes."""
         return sum(file.size for file in self.files)
+
+    @property
+    def sizes(self) -> range:
+        """How many bytes may arrive: an archive is packed, and has a frame of its own."""
+        return range(1, self.size + _FRAME) if self.archive else range(self.size, self.size + 1)
 
 
 class Entry(_Table):

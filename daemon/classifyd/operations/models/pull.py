@@ -16,16 +16,12 @@ from classifyd.operations.models.unpack import unpack
 
 _MODEL = "model"
 _PART = ".part"
-_FRAME = 2**20  # bytes that an archive may need beyond its files
 
 
 def find_faults(entry: Entry, folder: Path) -> list[str]:
-    """What is wrong with a model's folder; nothing if it is what the catalog says."""
+    """What is wrong with a model's folder; nothing if it is what the catalog says. Its card may be edited."""
     faults = [fault for file in entry.files if (fault := file.fault(folder))]
-    card = folder / CARD
-    if not card.is_file() or card.read_bytes() != entry.card.encode():
-        faults.append(f"{CARD}: missing, or not the catalog's")
-    return faults
+    return faults if (folder / CARD).is_file() else [*faults, f"{CARD}: missing"]
 
 
 class Puller:
@@ -70,12 +66,7 @@ class Puller:
     def _bring(self, download: Download, source: Path | None, staging: Path, model: Path) -> None:
         if source is None:
             source = staging / f"{download.name}{_PART}"
-            sizes = (
-                range(1, download.size + _FRAME)
-                if download.archive
-                else range(download.size, download.size + 1)
-            )
-            self._downloader.fetch(download.urls, source, sizes, self._watch(download.name))
+            self._downloader.fetch(download.urls, source, download.sizes, self._watch(download.name))
         try:
             if download.archive:
                 unpack(source, download.files, model)

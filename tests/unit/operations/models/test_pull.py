@@ -203,7 +203,15 @@ def test_a_folder_that_cannot_be_made_is_told(pull, into):
         pull()
 
 
-@pytest.mark.parametrize("damage", ["7/weights", "labels.txt", "model.toml"])
+def test_a_missing_card_is_a_fault_and_an_edited_one_is_not(pull, entry):
+    card = pull() / "model.toml"
+    card.write_text(CARD + 'title = "Mine"\n')
+    assert find_faults(entry, card.parent) == []
+    card.unlink()
+    assert find_faults(entry, card.parent) == ["model.toml: missing"]
+
+
+@pytest.mark.parametrize("damage", ["7/weights", "labels.txt"])
 def test_a_fault_that_came_later_is_found(pull, entry, damage):
     folder = pull()
     (folder / damage).write_bytes(b"other")
