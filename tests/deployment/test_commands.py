@@ -1,7 +1,7 @@
 """Every `classifyd ...` in a deployment file is a command of the command line."""
 
 import pytest
-from tests.deployment.commands import command_lines, fault
+from tests.deployment.commands import code, command_lines, fault
 from tests.deployment.files import ROOT, instructions
 
 FILES = [
@@ -16,6 +16,23 @@ FILES = [
 def test_commands_and_options_exist(name):
     faults = [fault(words) for words in command_lines((ROOT / name).read_text())]
     assert not any(faults), faults
+
+
+PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_options_in_the_documentation_exist(page):
+    calls = command_lines(code((ROOT / page).read_text()))
+    faults = [(words, what) for words in calls if (what := fault(words))]
+    assert not faults
+
+
+def test_commands_are_found_in_a_page_s_code_alone():
+    page = (
+        "classifyd listens\n\n    classifyd run\n\nor `classifyd\ncheck`\n```\n$ classifyd models list\n```\n"
+    )
+    assert sorted(command_lines(code(page))) == [["check"], ["models", "list"], ["run"]]
 
 
 def test_the_daemon_image_starts_a_real_command():
