@@ -32,7 +32,7 @@ install: $(DAEMON_READY)
 run: install
 	@$(WITH_DOTENV) $(BIN)/classifyd run
 
-test: $(TESTS_READY)
+test: samples
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
 check: $(TESTS_READY)
