@@ -22,11 +22,11 @@ _MEANINGS = {
     sqlite3.SQLITE_LOCKED: "is locked by another program: end it or let it finish",
     sqlite3.SQLITE_FULL: "cannot grow, the disk is full: free some space",
     sqlite3.SQLITE_IOERR: "cannot be read or written: check the disk and its connection",
-    sqlite3.SQLITE_READONLY: "may not be written: give the daemon's user the right to write it and its"
-    " folder, and check that the disk is not mounted read-only",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that it exists, and that the daemon's user may write it"
-    " and its folder",
-    sqlite3.SQLITE_PERM: "may not be opened: give the daemon's user the right to write it and its folder",
+    sqlite3.SQLITE_READONLY: "may not be written: run classifyd as the user that owns it, or give this user"
+    " the right to write it and its folder; check that the disk is not mounted read-only",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that it exists, and that this user may write it and its"
+    " folder",
+    sqlite3.SQLITE_PERM: "may not be opened: give this user the right to write it and its folder",
     sqlite3.SQLITE_NOTADB: "is not a SQLite database: name another file in database.url, or move it away",
     sqlite3.SQLITE_CORRUPT: "is damaged: stop the daemon and restore a backup",
 }
