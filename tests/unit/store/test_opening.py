@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 from structlog.testing import capture_logs
-from tests.unit.store.samples import result
+from tests.unit.store.samples import message, result
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Filter
@@ -196,6 +196,7 @@ class TestUpgrade:
         copy = path.with_name("classifyd.db.before-0002")
         assert new.results.page(Filter(), 9) == [only]
         assert new.instance == old.instance
+        new.store.write([(result("b", number=1), (message(),))], ())
         new.close()
         assert schema.revision_of(path) == "0002"
         assert schema.revision_of(copy) == "0001"
