@@ -21,8 +21,8 @@ def copy_database(source: Path, target: Path) -> None:
         _copy(source, temporary)
         _appear(temporary, target)
     finally:
-        for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
-            leftover.unlink(missing_ok=True)
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
     _sync_folder(target.parent)
 
 
