@@ -3,7 +3,6 @@
 A command's module imports what it needs inside the command, so that help and shell completion stay quick.
 """
 
-import logging
 from typing import Annotated
 
 import typer
@@ -46,10 +45,8 @@ def options(
     """Classifies every JPEG of a folder, a Kafka topic and HTTP requests, and loses none."""
     from classifyd.telemetry import logs
 
-    # Standard output is the command's, and it tells what fails: kafka-python need not, at each attempt, too.
-    # `run` sets the log up anew.
+    # Standard output is the command's; `run` sets the log up anew.
     logs.configure("warning", "console")
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 app.command()(run.run)

@@ -94,7 +94,7 @@ def _print_table(answers: "Iterable[Answer]") -> int:
         else:
             failures.append(f"{file}: {found.detail if isinstance(found, Rejected) else found}")
     if rows:
-        table(("file", "label", "probability", "class"), rows)
+        table(("file", "label", "probability", "class"), rows, long="file")
     for failure in failures:
         typer.echo(failure, err=True)
     return len(failures)

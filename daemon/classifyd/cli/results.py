@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +12,7 @@ import typer
 from classifyd.cli.filters import FromSource, Label, Name, Sha256, Since, Until, WithStatus
 from classifyd.cli.options import ConfigFile, Database, database_url, overrides
 from classifyd.core.errors import ClassifydError
-from classifyd.core.times import utc_text
-from classifyd.core.values import Filter, Rejected, Result
+from classifyd.core.values import Filter, Origin, Rejected, Result
 
 if TYPE_CHECKING:
     from classifyd.store import Reader
@@ -49,7 +49,7 @@ def list_results(
     if not found:
         typer.echo("No results.", err=True)
         return
-    table(("classified at", "outcome", "confidence", "source", "name", "id"), map(_row, found))
+    table(("classified (UTC)", "outcome", "name", "id"), map(_row, found), long="name")
 
 
 @app.command()
@@ -101,12 +101,15 @@ def _reader(config: Path | None, database: str | None) -> "Reader":
 
 
 def _row(result: Result) -> tuple[str, ...]:
-    outcome = result.outcome
-    return (
-        utc_text(result.classified_at),
-        f"rejected: {outcome.reason}" if isinstance(outcome, Rejected) else outcome.best.label,
-        "" if isinstance(outcome, Rejected) else f"{outcome.best.probability:.1%}",
-        result.origin.source,
-        result.origin.path or result.origin.name or "",
-        result.id,
-    )
+    outcome, moment = result.outcome, result.classified_at.astimezone(UTC)
+    if isinstance(outcome, Rejected):
+        ending = f"rejected: {outcome.reason}"
+    else:
+        ending = f"{outcome.best.label} {outcome.best.probability:.1%}"
+    return f"{moment:%Y-%m-%d %H:%M:%S}", ending, _name(result.origin), result.id
+
+
+def _name(origin: Origin) -> str:
+    if origin.path or origin.name:
+        return origin.path or origin.name or ""
+    return f"{origin.topic}/{origin.partition}/{origin.offset}" if origin.topic else ""

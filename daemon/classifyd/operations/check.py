@@ -53,21 +53,23 @@ def check_model(name: str, make: Callable[[], Classifier]) -> Finding:
 
 def check_broker(connection: Mapping[str, Any], topics: Collection[str]) -> Iterator[Finding]:
     """Connects to the broker and looks for the topics. `connection` is kafka-python's arguments."""
+    servers = ", ".join(connection["bootstrap_servers"])
     try:
         found = _topics(connection)
     except Exception as error:  # noqa: BLE001 - whatever the client says is the finding
-        servers = ", ".join(connection["bootstrap_servers"])
-        told = f"{type(error).__name__}: {error}"
-        yield Finding(
-            "broker", False, f"{servers} cannot be used ({told}): check address, TLS and SASL settings"
-        )
+        told = f"{servers} cannot be used ({_said(error)}): check address, TLS and SASL settings"
+        yield Finding("broker", False, told)
         return
-    yield Finding("broker", True, ", ".join(connection["bootstrap_servers"]))
+    yield Finding("broker", True, servers)
+    missing = "is missing, or hidden from this user: make it, or give the rights; it is waited for"
     for topic in topics:
         there = topic in found
-        yield Finding(
-            f"topic {topic}", there, "is there" if there else "is missing: make it; it is waited for"
-        )
+        yield Finding(f"topic {topic}", there, "is there" if there else missing)
+
+
+def _said(error: Exception) -> str:
+    name, text = type(error).__name__, str(error)
+    return text if isinstance(error, ClassifydError) or text.startswith(name) else f"{name}: {text}"
 
 
 def _finding(subject: str, examine: Callable[[], str]) -> Finding:

@@ -4,27 +4,50 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
+from tests.unit.store.samples import NOON
+
+from classifyd.core.values import Origin, Source
+from classifyd.store import Database
 
 
 def test_the_list_is_newest_first_and_nothing_in_a_name_is_markup(classifyd, recorded):
     ended = classifyd("results", "list")
     header, *rows = ended.out.splitlines()
     assert ended.code == 0
-    assert header.split() == ["classified", "at", "outcome", "confidence", "source", "name", "id"]
-    assert [row.split()[0] for row in rows] == [
-        "2026-01-31T12:00:00.000Z",
-        "2026-01-31T11:00:00.000Z",
-        "2026-01-31T10:00:00.000Z",
+    assert header.split() == ["classified", "(UTC)", "outcome", "name", "id"]
+    assert [row[:19] for row in rows] == [
+        "2026-01-31 12:00:00",
+        "2026-01-31 11:00:00",
+        "2026-01-31 10:00:00",
     ]
-    assert re.search(r"cat +75\.0% +folder +album/\[red\]third\.jpg", rows[0])
-    assert re.search(r"rejected: truncated +folder +album/=1\+1\.jpg", rows[1])
+    assert re.search(r"cat 75\.0% +album/\[red\]third\.jpg", rows[0])
+    assert re.search(r"rejected: truncated +album/=1\+1\.jpg", rows[1])
 
 
 def test_the_list_is_not_cut_where_no_terminal_is(classifyd, recorded, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     assert recorded[0].id in classifyd("results", "list").out
+
+
+def test_in_a_narrow_terminal_only_names_are_folded(classifyd, recorded, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", classifyd("results", "list").out)
+    assert max(map(len, shown.splitlines())) <= 80
+    for one in recorded:
+        assert one.id in shown
+        assert f"{one.classified_at:%Y-%m-%d %H:%M:%S}" in shown
+
+
+def test_a_record_without_a_key_is_named_by_its_place(classifyd, recorded):
+    origin = Origin(Source.KAFKA, "kafka:x", topic="pictures", partition=3, offset=42)
+    database = Database.open("sqlite:///data/classifyd.db", lambda: NOON)
+    database.store.write([(replace(recorded[0], id="0" * 26, origin=origin), ())], ())
+    database.close()
+    assert "pictures/3/42" in classifyd("results", "list", "--source", "kafka").out
 
 
 @pytest.mark.parametrize(

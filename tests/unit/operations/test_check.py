@@ -7,6 +7,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 from tests.unit.store.samples import NOON, result
 
+from classifyd.core.errors import ConfigurationError
 from classifyd.operations.check import check_broker, check_database, check_inbox
 from classifyd.sources.folder.config import FolderConfig
 from classifyd.store import Database
@@ -105,6 +106,15 @@ def test_topics_that_are_there_and_missing(monkeypatch):
     assert consumer.closed
 
 
+def test_a_connection_that_can_never_work_is_told_in_its_own_words(monkeypatch):
+    def refuse(_arguments):
+        raise ConfigurationError("the settings of [kafka] do not work")
+
+    monkeypatch.setattr("classifyd.sources.kafka.client.open_consumer", refuse)
+    [finding] = check_broker({"bootstrap_servers": ["x:1"]}, ["a"])
+    assert "(the settings of [kafka] do not work)" in finding.detail
+
+
 def test_a_broker_that_is_away(monkeypatch):
     def refuse(arguments):
         assert arguments["bootstrap_timeout_ms"] <= 10_000
@@ -114,5 +124,5 @@ def test_a_broker_that_is_away(monkeypatch):
     [finding] = check_broker({"bootstrap_servers": ["x:1"]}, ["a"])
     assert not finding.ok
     assert "x:1 cannot be used" in finding.detail
-    assert "nobody there" in finding.detail
+    assert "(KafkaTimeoutError: nobody there)" in finding.detail
     assert "check address, TLS and SASL settings" in finding.detail
