@@ -100,12 +100,28 @@ def test_bytes_now_and_then_do_not_hold_the_caller(
         session.get(f"http://127.0.0.1:{server.port}/")
 
 
-def test_a_server_that_does_not_read_does_not_hold_the_caller(
+def test_silence_does_not_hold_the_caller(
     serve: Callable[[Serve], Server], session: requests.Session
 ) -> None:
     server = serve(lambda _connection: server.stopping.wait(PATIENCE) and None)
     with deadline(0.3), pytest.raises(requests.RequestException, match=r"timed? out|time is over"):
-        session.post(f"http://127.0.0.1:{server.port}/", data=bytes(32 * 2**20))
+        session.get(f"http://127.0.0.1:{server.port}/")
+
+
+def test_a_server_that_stops_reading_does_not_hold_the_caller(
+    serve: Callable[[Serve], Server], session: requests.Session
+) -> None:
+    def behave(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        server.stopping.wait(5)  # then closes: an error, but not for time
+
+    server = serve(behave)
+    url = f"http://127.0.0.1:{server.port}/"
+    with deadline(PATIENCE):
+        session.get(url)
+    with deadline(0.3), pytest.raises(requests.RequestException, match=r"timed? out|time is over"):
+        session.post(url, data=bytes(32 * 2**20))
 
 
 def test_nothing_is_begun_when_the_time_is_over(session: requests.Session) -> None:

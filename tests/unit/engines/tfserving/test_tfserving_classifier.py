@@ -1,5 +1,6 @@
 """The TensorFlow Serving engine: versions, labels, and what every kind of answer means."""
 
+import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,15 @@ def test_the_newest_served_version_is_asked_by_number(
     assert versions_asked(server) == ["10"]
 
 
+def test_the_newest_is_the_highest_number_in_whatever_order(
+    classifier: TFServingClassifier, server: ServingStandIn, behind: OnnxClassifier
+) -> None:
+    server.servables.load("colours", 10, behind)
+    versions = [{"version": version, "state": "AVAILABLE"} for version in ("1", "10", "9")]
+    server.script(faults.body(json.dumps({"model_version_status": versions}).encode()), kind="status")
+    assert classifier.probe().version == "10"
+
+
 def test_a_configured_version_is_kept(
     connect: Connect, server: ServingStandIn, behind: OnnxClassifier
 ) -> None:
@@ -183,7 +193,7 @@ def test_a_model_of_another_name_is_away_with_a_hint(connect: Connect) -> None:
         (faults.status(404, "Servable not found for request: Latest(colours)"), Unavailable, "404: Servable"),
         (faults.page(404), Unavailable, "404: <html>"),
         (faults.page(502), Unavailable, "502: <html>"),
-        (faults.page(302), Unavailable, "302"),
+        (faults.status(302, "moved", Location="/v1/models/colours"), Unavailable, "302: moved"),
         (faults.page(200), Unavailable, "no JSON object; check `url`"),
         (faults.reset(), Unavailable, "cannot be reached: .*reset"),
         (faults.wrong_count(-1), Failed, "1 predictions for 2 pictures"),
