@@ -34,6 +34,7 @@ def make_classifier(name: str, model: ModelSettings) -> Classifier:
             labels=model.labels,
             signature=model.signature,
             input=model.input,
+            output=model.output,
             timeout=model.timeout,
             top_k=model.top_k,
             proxy=model.proxy,
