@@ -8,6 +8,7 @@ from tests.integration.folder.world import World, jpeg, until
 
 from classifyd.core.names import decode_path, encode_path
 from classifyd.core.values import Reason, Rejected, Source
+from classifyd.sources.folder.inbox import Inbox
 
 
 def test_a_dropped_picture_is_recorded_and_moved_to_done(world: World) -> None:
@@ -207,3 +208,18 @@ def test_what_is_no_picture_is_rejected_with_a_sidecar(world: World) -> None:
     assert not (world.inbox / ".classifyd" / "claimed" / "ONE").exists() or not list(
         (world.inbox / ".classifyd" / "claimed" / "ONE").iterdir()
     )
+
+
+def test_a_folder_that_is_watched_twice_over_is_no_trouble(world: World, opened: list[Inbox]) -> None:
+    world.start(settle_time=3600.0)
+    world.watched()
+    (world.inbox / "sub").mkdir()
+    watcher = opened[-1].watcher
+    assert watcher is not None
+    (emitter,) = watcher._observer.emitters
+    group, path = emitter._inotify, bytes(world.inbox / "sub")
+    until(lambda: path in group._active_callbacks_by_path)
+    group._add_callback(path)
+    (world.inbox / "sub" / "cat.jpg").write_bytes(jpeg())
+    world.rows(1)
+    assert watcher.broken is None

@@ -409,20 +409,11 @@ def _observer(opened: list[Inbox]) -> Any:
 
 def _exhaust(monkeypatch: pytest.MonkeyPatch) -> None:
     """Below the root the kernel gives no more watches."""
-    real = _WatchGroup._add_callback
+    real = _WatchGroup._watch
 
-    def add(self: Any, path: bytes) -> None:
-        fd = self._inotify_fd
+    def watch(self: Any, path: bytes) -> Any:
         if path != self.path:
-            self._inotify_fd = _NoWatches()
-        try:
-            real(self, path)
-        finally:
-            self._inotify_fd = fd
+            raise OSError(errno.ENOSPC, "inotify watch limit reached")
+        return real(self, path)
 
-    monkeypatch.setattr(_WatchGroup, "_add_callback", add)
-
-
-class _NoWatches:
-    def add_callback(self, *_args: Any) -> int:
-        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+    monkeypatch.setattr(_WatchGroup, "_watch", watch)

@@ -60,13 +60,24 @@ class Inbox:
 
     @property
     def broken(self) -> bool:
-        """Whether it is to be opened again: the folder is gone or another one, the lock or the watcher is."""
+        """Whether it is to be opened again: the folder, or the lock's file, is gone or another one."""
         try:
             same = _identity(self.config) == self.identity
         except OSError:
             return True
-        locked = self.lock is None or self.lock.intact
-        return not same or not locked or (self.watcher is not None and self.watcher.broken is not None)
+        return not same or (self.lock is not None and not self.lock.intact)
+
+    @property
+    def unwatched(self) -> bool:
+        """Whether the watcher has ended, or lacks watches."""
+        return self.watcher is not None and self.watcher.broken is not None
+
+    def watch_again(self, hints: Hints) -> None:
+        """Replaces the watcher, and keeps the lock meanwhile. Raises as `open` does."""
+        if self.watcher is not None:
+            self.watcher.close()
+        self.watcher, self.polling = None, None
+        self.watcher, self.polling = _watch(self.config, hints)
 
     def close(self) -> None:
         """Gives up the watch and the lock."""

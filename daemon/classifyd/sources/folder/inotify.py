@@ -63,7 +63,7 @@ class _WatchGroup(InotifyWatchGroup):  # type: ignore[misc]
         if path == self._own:
             return
         try:
-            watch = self._inotify_fd.add_callback(path, self.event_mask, self._callback, self._id)
+            watch = self._watch(path)
         except OSError as error:
             if path == self.path:
                 raise
@@ -73,6 +73,14 @@ class _WatchGroup(InotifyWatchGroup):  # type: ignore[misc]
             return
         self._active_callbacks_by_path[path] = watch
         self._active_callbacks_by_watch[watch] = path
+
+    def _watch(self, path: bytes) -> int:
+        """As `InotifyFD.add_callback`, without its warning where the folder is watched already: one that is
+        made while its parent is being walked is found by the walk and told by an event."""
+        with self._inotify_fd._lock:
+            watch = self._inotify_fd._get_or_create_watch(path, self.event_mask)
+            watch.callbacks[self._id] = self._callback
+            return int(watch.wd)
 
 
 class _Emitter(InotifyFullEmitter):  # type: ignore[misc]

@@ -70,6 +70,7 @@ class Mover:
         self._retries: list[tuple[float, int, Settled]] = []  # limited by the credits
         self._order = itertools.count()
         self._stopped = False
+        self._ended = threading.Event()
 
     @property
     def name(self) -> str:
@@ -82,6 +83,12 @@ class Mover:
             self._changed.notify()
 
     def run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._ended.set()
+
+    def _work(self) -> None:
         while (settled := self._next()) is not None:
             if settled.settlement.result is None:
                 self._shelf.forget(settled.taken)
@@ -89,6 +96,10 @@ class Mover:
                 self._under_way.came_back(settled.taken)
             else:
                 self._carry_out(settled, settled.settlement.result)
+
+    def wait_until_ended(self, seconds: float) -> None:
+        """Waits until `run` has returned, `seconds` at most."""
+        self._ended.wait(seconds)
 
     def stop(self) -> None:
         """Ends with what was posted so far; what fails stays claimed, and is settled at the next start."""

@@ -34,6 +34,8 @@ LOOK_AROUND = 1.0
 """Seconds between looks at whether the inbox is still there, locked and watched: nothing tells of that."""
 NO_CREDIT_PAUSE = 0.02
 """Seconds between askings for credit that is refused at once (the daemon stops)."""
+LAST_SETTLING = 30.0
+"""Seconds that the lock outlives the source at most while the mover ends."""
 TRIES_ONCE = 5
 """How often a single run tries to put a file away."""
 
@@ -116,10 +118,10 @@ class FolderSource:
             try:
                 if self._work(inbox):
                     return
+                if self._ending():
+                    self._linger()
             finally:
                 inbox.close()
-        while not self._stopped:
-            self._hints.wait_until(lambda: self._stopped, LOOK_AROUND)
 
     def drain(self) -> None:
         self._draining = True
@@ -132,6 +134,12 @@ class FolderSource:
     def _ending(self) -> bool:
         return self._stopped or self._draining
 
+    def _linger(self) -> None:
+        """The lock keeps other daemons from the claims that the mover still settles."""
+        while not self._stopped:
+            self._hints.wait_until(lambda: self._stopped, LOOK_AROUND)
+        self.mover.wait_until_ended(LAST_SETTLING)
+
     def _open(self) -> Inbox | None:
         try:
             inbox = Inbox.open(self._config, self._instance, self._hints, watch=not self._once)
@@ -141,13 +149,16 @@ class FolderSource:
             self._health.ill("inbox", str(error))
             return None
         self._health.well("inbox")
-        self._say(inbox)
-        watched = inbox.watcher is not None or self._once
-        self._finder.begin(self._config.rescan_interval if watched else self._config.poll_interval)
+        self._begin(inbox)
         files = self._offerer.adopt(inbox.claims.left_behind())
         if files:
             events.emit(events.ClaimsTakenOver(instance=self._instance, files=files))
         return inbox
+
+    def _begin(self, inbox: Inbox) -> None:
+        self._say(inbox)
+        watched = inbox.watcher is not None or self._once
+        self._finder.begin(self._config.rescan_interval if watched else self._config.poll_interval)
 
     def _say(self, inbox: Inbox) -> None:
         path = encode_path(self._config.path)
@@ -164,7 +175,7 @@ class FolderSource:
             now = time.monotonic()
             if now >= look_at:
                 look_at = now + LOOK_AROUND
-                if inbox.broken:
+                if not self._still_good(inbox):
                     return False
             self._finder.note()
             if not self._scan(inbox):
@@ -178,6 +189,17 @@ class FolderSource:
                 return True
             self._pause(look_at, credit)
         return False
+
+    def _still_good(self, inbox: Inbox) -> bool:
+        if inbox.broken:
+            return False
+        if inbox.unwatched:
+            try:
+                inbox.watch_again(self._hints)
+            except InboxUnusable:  # opening it again tells why
+                return False
+            self._begin(inbox)
+        return True
 
     def _scan(self, inbox: Inbox) -> bool:
         try:

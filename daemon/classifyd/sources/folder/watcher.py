@@ -79,6 +79,9 @@ class Watcher:
         moved_away = isinstance(event, FileMovedEvent | DirMovedEvent) and not event.dest_path
         if path.startswith(self._work) or moved_away:
             return
+        if not path.startswith(self._real):  # macOS may spell the path in other code points
+            self._hints.missed()
+            return
         if event.is_directory:
             self._hints.folder(self._named(path), deep=True)
             return
