@@ -114,14 +114,17 @@ def test_a_server_that_stops_reading_does_not_hold_the_caller(
     def behave(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-        server.stopping.wait(5)  # then closes: an error, but not for time
+        if not server.stopping.wait(5):
+            outlasted.set()
 
+    outlasted = threading.Event()
     server = serve(behave)
     url = f"http://127.0.0.1:{server.port}/"
     with deadline(PATIENCE):
         session.get(url)
     with deadline(0.3), pytest.raises(requests.RequestException, match=r"timed? out|time is over"):
         session.post(url, data=bytes(32 * 2**20))
+    assert not outlasted.is_set()
 
 
 def test_nothing_is_begun_when_the_time_is_over(session: requests.Session) -> None:
