@@ -66,14 +66,12 @@ def from_file(path: Path | None) -> Layer | None:
 
 def from_environment() -> Layer:
     """The variables that begin with `CLASSIFYD_`, unknown ones too; empty ones count as not set."""
-    known = {name.lower() for name in Settings.model_fields}
-    unknown = {
-        name.removeprefix(PREFIX).lower(): value
+    ours = {
+        name.upper().removeprefix(PREFIX).lower(): value
         for name, value in os.environ.items()
-        if name.startswith(PREFIX)
-        and name not in _NOT_SETTINGS
-        and name.removeprefix(PREFIX).lower().split("__")[0] not in known
+        if name.upper().startswith(PREFIX) and name.upper() not in _NOT_SETTINGS
     }
+    unknown = {key: value for key, value in ours.items() if key.split("__")[0] not in Settings.model_fields}
     return Layer("environment", {**EnvSettingsSource(Settings)(), **unknown}, variables=True)
 
 

@@ -53,8 +53,9 @@ def test_an_unknown_key_names_the_nearest_known_one(written, toml, key, near):
         ("CLASSIFYD_MODELS__RESNET__UR", "CLASSIFYD_MODELS__RESNET__URL"),
     ],
 )
-def test_an_unknown_variable_names_the_nearest_known_one(monkeypatch, variable, near):
-    monkeypatch.setenv(variable, "x")
+@pytest.mark.parametrize("written", [str.upper, str.lower])
+def test_an_unknown_variable_names_the_nearest_known_one(monkeypatch, variable, near, written):
+    monkeypatch.setenv(written(variable), "x")
     assert complaint(None) == f"environment: {variable}: unknown key; the nearest known one is {near}"
 
 
