@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from tests.unit.sources.kafka.fakes import DONE, FakeInlet, FakePart
 from verification.kit.broker import Broker
 
-from classifyd.core.credits import Credits
 from classifyd.core.gate import Limits
-from classifyd.core.values import Delivery, Disposition, Settlement
+from classifyd.core.values import Delivery, Message
 from classifyd.sources.kafka import KafkaConfig, KafkaSource
 
 BOUND = 30.0
@@ -24,50 +24,6 @@ def wait_until(condition: Callable[[], object], what: str = "the condition", bou
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not hold within {bound} s"
         time.sleep(0.01)
-
-
-class FakeInlet:
-    """Keeps what is offered; gives `items` credits."""
-
-    def __init__(self, items: int = 10_000) -> None:
-        self._changed = threading.Condition()
-        self._credits = Credits(items, 2**30)
-        self.closed: str | None = None
-        self.offered: list[Delivery] = []
-
-    def reserve(self, size: int, timeout: float = 0.0) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: not self.closed and self._credits.take(size), timeout)
-
-    def release(self, size: int) -> None:
-        with self._changed:
-            self._credits.give_back(size)
-            self._changed.notify_all()
-
-    def offer(self, delivery: Delivery) -> None:
-        self.offered.append(delivery)
-
-    @property
-    def under_way(self) -> int:
-        return self._credits.items
-
-
-class FakePart:
-    """Keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[str | None] = []
-
-    def up(self, detail: str = "") -> None:
-        if not self.told or self.told[-1] is not None:
-            self.told.append(None)
-
-    def down(self, reason: str) -> None:
-        if not self.told or self.told[-1] != reason:
-            self.told.append(reason)
-
-
-DONE = Settlement(Disposition.DONE)
 
 
 class Running:
@@ -197,3 +153,9 @@ def consumed(broker, topic, count):
     finally:
         consumer.close()
     return found
+
+
+def send_message(broker: Broker, message: Message) -> None:
+    with producing(broker) as producer:
+        sent = producer.send(message.topic, message.value, message.key, list(message.headers))
+        sent.get(timeout=BOUND)

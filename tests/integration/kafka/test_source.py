@@ -9,7 +9,6 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from tests.integration.kafka.support import (
-    DONE,
     Running,
     administration,
     committed,
@@ -19,6 +18,7 @@ from tests.integration.kafka.support import (
     send_all,
     wait_until,
 )
+from tests.unit.sources.kafka.fakes import DONE
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Reason, Settlement
