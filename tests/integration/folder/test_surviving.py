@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -417,3 +418,45 @@ def _exhaust(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(self, path)
 
     monkeypatch.setattr(_WatchGroup, "_watch", watch)
+
+
+def test_the_inbox_stays_locked_until_the_mover_has_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving, go_on = threading.Event(), threading.Event()
+    real = os.link
+
+    def link(*args: Any) -> None:
+        moving.set()
+        assert go_on.wait(20.0)
+        real(*args)
+
+    monkeypatch.setattr(os, "link", link)
+    world.start()
+    world.watched()
+    (world.inbox / "cat.jpg").write_bytes(jpeg())
+    assert moving.wait(20.0)
+    world.source.drain()
+    world.source.stop()
+    world.source.mover.stop()
+    assert InstanceLock.take(Layout(world.inbox).lock_of("ONE")) is None
+    go_on.set()
+    world.stop()
+    lock = InstanceLock.take(Layout(world.inbox).lock_of("ONE"))
+    assert lock is not None
+    lock.release()
+    assert world.files(world.today) == {"cat.jpg": jpeg()}
+
+
+def test_the_inbox_stays_locked_while_its_watcher_is_replaced(world: World, opened: list[Inbox]) -> None:
+    world.start()
+    world.watched()
+    (inbox,) = opened
+    lock, watcher = inbox.lock, inbox.watcher
+    assert lock is not None
+    assert watcher is not None
+    watcher._observer.stop()
+    until(lambda: inbox.watcher not in (None, watcher), "another watcher")
+    assert opened == [inbox]
+    assert inbox.lock is lock
+    assert lock.intact

@@ -95,6 +95,7 @@ class Claims:
         for claim in _folders(self._mine):
             if claim != self._claim:
                 yield from self._files_of(claim)
+                _clear(self._mine / claim)
 
     def take_over(self) -> dict[str, list[Taken]]:
         """The claims of other instances that are dead (their lock is free), by instance; they are this
@@ -122,6 +123,7 @@ class Claims:
                 with suppress(FileNotFoundError):
                     (theirs / claim).rename(self._mine / claim)
                     taken.extend(self._files_of(claim))
+            _clear(theirs)
         finally:
             lock.release()
         return taken
@@ -155,6 +157,13 @@ def remove_empty(path: Path, layout: Layout) -> None:
         with suppress(OSError):  # not empty, or in use: a later settlement tries again
             for folder in list(path.parents)[: len(inner) + 1]:
                 folder.rmdir()
+
+
+def _clear(top: Path) -> None:
+    """Removes the empty folders at and below `top`, which a crash may have left."""
+    for folder, _, _ in os.walk(top, topdown=False):
+        with suppress(OSError):  # not empty
+            Path(folder).rmdir()
 
 
 def _folders(path: Path) -> list[str]:

@@ -123,6 +123,7 @@ def test_claims_are_taken_over_from_the_dead_and_not_from_the_living(layout: Lay
     assert file.path.exists()
     assert mine.take_over() == {}
     assert (layout.claims_of("LIVE") / "LIVE-1" / "LIVE.jpg").exists()
+    assert not layout.claims_of("DEAD").exists()
     lock.release()
 
 
@@ -182,3 +183,11 @@ def test_a_kept_file_is_another_origin_when_it_changes(layout: Layout) -> None:
     assert one.key == f"file:{layout.inbox}/a b.jpg:10:5"
     assert one.key != other.key
     assert not one.claimed
+
+
+def test_empty_folders_that_a_crash_left_are_removed(layout: Layout) -> None:
+    (layout.claims_of("ONE") / "OLD" / "a" / "b").mkdir(parents=True)
+    (layout.claims_of("ONE") / "FULL" / "a").mkdir(parents=True)
+    (layout.claims_of("ONE") / "FULL" / "a" / "cat.jpg").touch()
+    assert [file.relative for file in make_claims(layout).left_behind()] == ["a/cat.jpg"]
+    assert [path.name for path in layout.claims_of("ONE").iterdir()] == ["FULL"]

@@ -1,0 +1,112 @@
+"""Which events become which hints; and the code path of systems without inotify."""
+
+import errno
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+)
+
+from classifyd.sources.folder import inotify
+from classifyd.sources.folder.hints import Hints, Noted
+from classifyd.sources.folder.watcher import Watcher, WatchesExhausted
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "inbox").symlink_to("real")
+    return tmp_path / "inbox"
+
+
+@pytest.fixture
+def hints() -> Hints:
+    return Hints()
+
+
+@pytest.fixture
+def watcher(inbox: Path, hints: Hints) -> Iterator[Watcher]:
+    watcher = Watcher(inbox, True, hints)
+    yield watcher
+    watcher.close()
+
+
+@pytest.mark.parametrize(
+    ("event", "noted"),
+    [
+        (FileClosedEvent("{}/a.jpg"), Noted(frozenset({"a.jpg"}), {"": False})),
+        (FileMovedEvent("", "{}/sub/a.jpg"), Noted(frozenset({"sub/a.jpg"}), {"sub": False})),
+        (FileMovedEvent("{}/.tmp", "{}/a.jpg"), Noted(frozenset({"a.jpg"}), {"": False})),
+        (FileMovedEvent("{}/a.jpg", ""), Noted()),
+        (FileMovedEvent("{}/a.jpg", "{}/.classifyd/claimed/a.jpg"), Noted()),
+        (FileCreatedEvent("{}/sub/a.jpg"), Noted(frozenset(), {"sub": False})),
+        (DirCreatedEvent("{}/sub"), Noted(frozenset(), {"sub": True})),
+        (DirMovedEvent("", "{}/sub"), Noted(frozenset(), {"sub": True})),
+        (DirMovedEvent("{}/sub", ""), Noted()),
+        (FileClosedEvent("{}/.classifyd/ONE.lock"), Noted()),
+        (FileClosedEvent("/elsewhere/a.jpg"), Noted(missed=True)),
+    ],
+)
+def test_events_become_hints_under_the_inboxs_own_name(
+    watcher: Watcher, hints: Hints, inbox: Path, event: FileSystemEvent, noted: Noted
+) -> None:
+    real = str(inbox.resolve())
+    kind: Any = type(event)
+    paths = [path.format(real) for path in (event.src_path, event.dest_path)]
+    watcher.dispatch(kind(paths[0], paths[1]) if event.dest_path or not event.src_path else kind(paths[0]))
+    found = hints.take()
+    assert found.closed == {str(inbox / path) for path in noted.closed}
+    assert found.folders == {str(inbox / path).rstrip("/"): deep for path, deep in noted.folders.items()}
+    assert found.missed == noted.missed
+
+
+def test_where_there_is_no_inotify_the_systems_own_observer_is_used(
+    inbox: Path, hints: Hints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    watcher = Watcher(inbox, True, hints)
+    try:
+        assert not isinstance(watcher._observer, inotify.TellingObserver)
+        (inbox / "a.jpg").write_bytes(b"x")
+        hints.wait(10.0)
+        assert str(inbox) in hints.take().folders
+        assert watcher.broken is None
+    finally:
+        watcher.close()
+    assert watcher.broken == "the watcher has ended"
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES])
+def test_a_system_that_gives_no_observer_is_told_from_one_that_fails(
+    inbox: Path, hints: Hints, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_args: Any) -> None:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(inotify, "TellingObserver", refuse)
+    with pytest.raises(WatchesExhausted if code == errno.EMFILE else PermissionError):
+        Watcher(inbox, True, hints)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
+def test_an_inbox_that_cannot_be_watched_leaves_no_thread_behind(
+    inbox: Path, hints: Hints, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(self: Any, path: bytes) -> None:
+        raise OSError(code, "no")
+
+    before = set(threading.enumerate())
+    monkeypatch.setattr(inotify._WatchGroup, "_watch", refuse)
+    with pytest.raises(WatchesExhausted if code == errno.ENOSPC else PermissionError):
+        Watcher(inbox, True, hints)
+    assert set(threading.enumerate()) <= before
