@@ -1,7 +1,6 @@
 """The pixel budget."""
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -13,65 +12,61 @@ PATIENCE = 10.0
 class Holder:
     """Takes room on a thread of its own and holds it until told."""
 
-    def __init__(self, budget: PixelBudget, pixels: int, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, budget: PixelBudget, pixels: int) -> None:
         self.held = threading.Event()
         self._release = threading.Event()
-        self._done: Future[None] = threads.submit(self._hold, budget, pixels)
+        self._thread = threading.Thread(target=self._hold, args=(budget, pixels), name="holder", daemon=True)
+        self._thread.start()
 
     def release(self) -> None:
         self._release.set()
-        self._done.result(PATIENCE)
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
 
     def _hold(self, budget: PixelBudget, pixels: int) -> None:
         with budget.taken(pixels):
             self.held.set()
-            assert self._release.wait(PATIENCE)
+            self._release.wait(PATIENCE)
 
 
-@pytest.fixture
-def threads() -> ThreadPoolExecutor:
-    with ThreadPoolExecutor(4) as executor:
-        yield executor
-
-
-def test_pictures_within_the_budget_are_held_at_once(threads: ThreadPoolExecutor) -> None:
+def test_pictures_within_the_budget_are_held_at_once() -> None:
     budget = PixelBudget(100)
-    first, second = Holder(budget, 60, threads), Holder(budget, 40, threads)
+    first, second = Holder(budget, 60), Holder(budget, 40)
     assert first.held.wait(PATIENCE)
     assert second.held.wait(PATIENCE)
     first.release()
     second.release()
 
 
-def test_a_picture_beyond_the_budget_waits_for_room(threads: ThreadPoolExecutor) -> None:
+def test_a_picture_beyond_the_budget_waits_for_room() -> None:
     budget = PixelBudget(100)
-    first = Holder(budget, 60, threads)
+    first = Holder(budget, 60)
     assert first.held.wait(PATIENCE)
-    second = Holder(budget, 41, threads)
+    second = Holder(budget, 41)
     assert not second.held.wait(0.05)
     first.release()
     assert second.held.wait(PATIENCE)
     second.release()
 
 
-def test_a_picture_above_the_whole_budget_is_taken_alone(threads: ThreadPoolExecutor) -> None:
+def test_a_picture_above_the_whole_budget_is_taken_alone() -> None:
     budget = PixelBudget(100)
-    large = Holder(budget, 5000, threads)
+    large = Holder(budget, 5000)
     assert large.held.wait(PATIENCE)
-    small = Holder(budget, 1, threads)
+    small = Holder(budget, 1)
     assert not small.held.wait(0.05)
     large.release()
     assert small.held.wait(PATIENCE)
     small.release()
 
 
-def test_small_pictures_do_not_overtake_a_large_one(threads: ThreadPoolExecutor) -> None:
+def test_small_pictures_do_not_overtake_a_large_one() -> None:
     budget = PixelBudget(100)
-    first = Holder(budget, 60, threads)
+    first = Holder(budget, 60)
     assert first.held.wait(PATIENCE)
-    large = Holder(budget, 100, threads)
+    large = Holder(budget, 100)
     assert not large.held.wait(0.05)
-    small = Holder(budget, 1, threads)
+    small = Holder(budget, 1)
     assert not small.held.wait(0.05)
     first.release()
     assert large.held.wait(PATIENCE)
