@@ -12,7 +12,7 @@ import pytest
 from tests.integration.folder.world import Intake, World, jpeg, until
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
-from classifyd.core.values import Rejected
+from classifyd.core.values import Rejected, Settlement
 from classifyd.sources.folder import mover
 from classifyd.sources.folder.inbox import Inbox
 from classifyd.sources.folder.inotify import _WatchGroup
@@ -264,10 +264,10 @@ def test_a_real_queue_overflow_loses_nothing(world: World, told: list[Event]) ->
 def test_a_watcher_that_died_is_replaced(world: World, opened: list[Inbox]) -> None:
     world.start(settle_time=3600.0)
     world.watched()
-    first = _observer(opened)
-    for emitter in first.emitters:
+    first = opened[-1].watcher
+    for emitter in _observer(opened).emitters:
         emitter.stop()
-    until(lambda: _observer(opened) is not first, "another watcher")
+    until(lambda: opened[-1].watcher not in (None, first), "another watcher")
     world.watched()
     (world.inbox / "cat.jpg").write_bytes(jpeg())
     world.rows(1)
@@ -380,6 +380,23 @@ def test_a_claimed_file_that_somebody_removed_is_told_and_forgotten(world: World
     world.watched()
     until(lambda: not world.source._under_way)
     assert len(world.ledger.rows) == 1
+
+
+def test_a_file_that_was_handed_back_and_removed_meanwhile_is_forgotten(
+    world: World, told: list[Event]
+) -> None:
+    world.intake.held = True
+    world.start()
+    world.watched()
+    (world.inbox / "cat.jpg").write_bytes(jpeg())
+    (delivery,) = until(lambda: world.intake.offered)
+    for path in (world.inbox / ".classifyd" / "claimed").rglob("cat.jpg"):
+        path.unlink()
+    delivery.settle(Settlement.retry("not now"))
+    until(lambda: any(isinstance(event, folder.ClaimVanished) for event in told))
+    world.intake.held = False
+    (world.inbox / "dog.jpg").write_bytes(jpeg(1))
+    world.rows(1)
 
 
 def test_adopted_claims_wait_for_a_database_that_answers(

@@ -41,6 +41,8 @@ class Candidates:
     def saw(self, relative: str, seen: Fingerprint, at: float, closed: bool = False) -> None:
         """A look at a file, old or new."""
         known = self._known.get(relative)
+        if known and known.seen != seen:
+            self._not_before.pop(relative, None)  # another file, or another content: worth a try
         self._keep(relative, known.observe(seen, at, closed) if known else Readiness(seen, at, closed))
 
     def found_incomplete(self, relative: str) -> None:

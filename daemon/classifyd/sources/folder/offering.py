@@ -18,7 +18,7 @@ from classifyd.sources.folder.mover import Mover
 from classifyd.sources.folder.readiness import Patience, Readiness
 from classifyd.sources.folder.shelf import Shelf
 from classifyd.sources.folder.taking import ChangedInClaim, StillIncomplete, Taker
-from classifyd.sources.folder.troubles import Troubles
+from classifyd.sources.folder.troubles import LONGEST_DELAY, Troubles
 from classifyd.sources.folder.underway import UnderWay
 from classifyd.telemetry import folder as events
 
@@ -91,8 +91,8 @@ class Offerer:
         for taken, delay in self._under_way.take_back():
             until = time.monotonic() + delay
             if taken.claimed:
-                self._hold(taken, closed=True)
-                self._again.postpone(taken.key, until)
+                if self._hold(taken, closed=True):
+                    self._again.postpone(taken.key, until)
             elif (seen := glance(taken.path)) is not None:
                 self._candidates.saw(taken.relative, seen, time.monotonic())
                 self._candidates.postpone(taken.relative, until)
@@ -186,14 +186,15 @@ class Offerer:
         aged = file.claimed and age >= self._patience.incomplete_timeout
         return aged or readiness.condemnable(time.monotonic(), self._patience)
 
-    def _hold(self, taken: Taken, closed: bool) -> None:
+    def _hold(self, taken: Taken, closed: bool) -> bool:
+        """Keeps a claimed file until it is due; returns whether it is still there."""
         seen = glance(taken.path)
         if seen is None:
-            events.emit(events.ClaimVanished(origin=taken.key, path=encode_path(taken.path)))
-            self._held.drop(taken.key)
-            return
+            self._gone(self._again, taken.key, taken)
+            return False
         self._held.keep(taken)
         self._again.saw(taken.key, seen, time.monotonic(), closed)
+        return True
 
     def _changed(self, queue: Candidates, key: str, file: Taken, before: Fingerprint) -> None:
         queue.saw(key, glance(file.path) or before, time.monotonic())
@@ -206,6 +207,8 @@ class Offerer:
 
     def _trouble(self, queue: Candidates, key: str, file: Taken, error: OSError) -> None:
         delay = None if error.errno == errno.ELOOP else self.troubles.failed(key, file.path, error)
+        if delay is None and file.claimed:  # no scan would find it again
+            delay = LONGEST_DELAY
         if delay is None:
             self._forget(queue, key)
         else:

@@ -7,7 +7,7 @@ from datetime import datetime
 from classifyd.core.gate import Limits
 from classifyd.core.values import Image, Origin, Reason, Rejected
 from classifyd.sources.folder.claims import Taken
-from classifyd.sources.folder.files import FileChanged, Fingerprint, look, read_unchanged
+from classifyd.sources.folder.files import FileChanged, Fingerprint, glance, read_unchanged
 
 Examine = Callable[[Origin, bytes, Limits, datetime], tuple[Image, Rejected | None]]
 
@@ -58,7 +58,7 @@ class Taker:
         if refusal is not None and refusal.reason in _MAY_STILL_COME and not condemnable:
             raise StillIncomplete
         taken = claim()
-        if look(taken.path) != seen:
+        if glance(taken.path) != seen:
             raise ChangedInClaim(taken) if taken.claimed else FileChanged
         return Picture(taken, replace(image, origin=taken.origin), refusal)
 

@@ -80,7 +80,7 @@ class Watcher:
         if path.startswith(self._work) or moved_away:
             return
         if not path.startswith(self._real):  # macOS may spell the path in other code points
-            self._hints.missed()
+            self._hints.folder(self._folder, deep=True)
             return
         if event.is_directory:
             self._hints.folder(self._named(path), deep=True)

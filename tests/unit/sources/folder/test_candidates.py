@@ -28,6 +28,8 @@ class CandidatesAgainstAModel(RuleBasedStateMachine):
     def see(self, name: str, size: int, closed: bool) -> None:
         seen = Fingerprint(size, 0, 0)
         known = self.known.get(name)
+        if known and known.seen != seen:
+            self.not_before.pop(name, None)
         self.known[name] = (
             known.observe(seen, self.now, closed) if known else Readiness(seen, self.now, closed)
         )

@@ -54,7 +54,7 @@ def watcher(inbox: Path, hints: Hints) -> Iterator[Watcher]:
         (DirMovedEvent("", "{}/sub"), Noted(frozenset(), {"sub": True})),
         (DirMovedEvent("{}/sub", ""), Noted()),
         (FileClosedEvent("{}/.classifyd/ONE.lock"), Noted()),
-        (FileClosedEvent("/elsewhere/a.jpg"), Noted(missed=True)),
+        (FileClosedEvent("/elsewhere/a.jpg"), Noted(frozenset(), {"": True})),
     ],
 )
 def test_events_become_hints_under_the_inboxs_own_name(
