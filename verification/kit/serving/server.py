@@ -18,7 +18,8 @@ from classifyd.core.ports import Classifier
 class ServingStandIn:
     """Serves each classifier (made with `top_k` = all its classes) as version 1 of a model of its name.
 
-    `max_batch` is the largest batch it takes, as with `--enable_batching`. `requests` are those it got.
+    `max_batch` is the largest batch it takes, as with `--enable_batching`. `requests` are those it got,
+    `connections` how many it accepted for them.
     Used as a context manager, or by `start` and `stop`, which may alternate: the port stays.
     """
 
@@ -33,6 +34,7 @@ class ServingStandIn:
         for name, classifier in classifiers.items():
             self.servables.load(name, 1, classifier)
         self.requests: list[Request] = []
+        self.connections = 0
         self._address = (host, port)
         self._script: list[tuple[Fault, str, int | None]] = []
         self._lock = threading.Lock()
@@ -114,6 +116,7 @@ class _Server(ThreadingHTTPServer):
 
     def opened(self, connection: socket.socket) -> None:
         with self._connecting:
+            self.stand_in.connections += 1
             self.connections.add(connection)
 
     def closed(self, connection: socket.socket) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 import requests
+from urllib3.exceptions import HTTPError
 
 from classifyd.core.errors import ConfigurationError, Failed, Refused, Unavailable
 from classifyd.engines.tfserving.deadline import DeadlineAdapter
@@ -21,6 +22,7 @@ _CONNECTIONS = 16  # kept alive; more may be open at once
 _REFUSED = {400, 413}  # 413 is a proxy's word for a batch that is too large
 _FAILED = {500, 501}
 _LONGEST_REASON = 300
+_LONGEST_ANSWER = 128 * 2**20
 
 
 class NotLoaded(Unavailable):
@@ -46,6 +48,8 @@ class ServingApi:
         self._model = f"{url.rstrip('/').removesuffix('/v1')}/v1/models/{quote(model, safe='')}"
         self._session = requests.Session()
         self._session.trust_env = False
+        # Compressing numbers between two machines of one rack costs more than it saves.
+        self._session.headers["Accept-Encoding"] = "identity"
         self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
         tls = any(address.startswith("https") for address in (url, proxy or ""))
         adapter = DeadlineAdapter(_CONNECTIONS, tls)
@@ -88,21 +92,26 @@ class ServingApi:
     def _ask(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            response = self._session.request(method, url, data=body, headers=headers, allow_redirects=False)
-        except (requests.RequestException, OSError) as error:
+            with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False, stream=True
+            ) as response:
+                content = response.raw.read(_LONGEST_ANSWER + 1)
+        except (requests.RequestException, HTTPError, OSError) as error:
             cause = _root(error)
             what = "did not answer in time" if isinstance(cause, TimeoutError) else "cannot be reached"
             raise Unavailable(f"{self.server} {what}: {cause}") from error
         if response.status_code != 200:
-            raise self._error(response)
-        answer = _parsed(response.content)
+            raise self._error(response, content)
+        if len(content) > _LONGEST_ANSWER:
+            raise self._strange(f"its answer has more than {_LONGEST_ANSWER} bytes")
+        answer = _parsed(content)
         if not isinstance(answer, dict):
             raise self._strange("its answer is no JSON object")
         return answer
 
-    def _error(self, response: requests.Response) -> Unavailable | Refused | Failed:
-        code, reason = response.status_code, _reason(response)
-        told = f"{self.server} answered {code}: {reason}"
+    def _error(self, response: requests.Response, content: bytes) -> Unavailable | Refused | Failed:
+        code = response.status_code
+        told = f"{self.server} answered {code}: {_reason(content) or response.reason}"
         if code in _REFUSED:
             return Refused(told)
         if code in _FAILED:
@@ -126,11 +135,11 @@ def _parsed(content: bytes) -> Any:
             return None
 
 
-def _reason(response: requests.Response) -> str:
-    answer = _parsed(response.content)
+def _reason(content: bytes) -> str:
+    answer = _parsed(content)
     told = answer.get("error") if isinstance(answer, dict) else None
-    text = told if isinstance(told, str) else response.content.decode("utf-8", "replace")
-    return " ".join(text.split())[:_LONGEST_REASON] or response.reason or "no reason given"
+    text = told if isinstance(told, str) else content[:_LONGEST_REASON].decode("utf-8", "replace")
+    return " ".join(text.split())[:_LONGEST_REASON]
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -14,7 +14,7 @@ from verification.kit.serving import ServingStandIn, faults
 from classifyd.core.errors import ClassifierError, ConfigurationError, Failed, Refused, Unavailable
 from classifyd.core.values import Prediction
 from classifyd.engines.onnx import OnnxClassifier
-from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
+from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig, api
 
 Connect = Callable[..., TFServingClassifier]
 RED, GREEN = image(jpeg("red")), image(jpeg("green"))
@@ -193,7 +193,7 @@ def test_a_model_of_another_name_is_away_with_a_hint(connect: Connect) -> None:
         (faults.status(404, "Servable not found for request: Latest(colours)"), Unavailable, "404: Servable"),
         (faults.page(404), Unavailable, "404: <html>"),
         (faults.page(502), Unavailable, "502: <html>"),
-        (faults.status(302, "moved", Location="/v1/models/colours"), Unavailable, "302: moved"),
+        (faults.status(302, "moved", Location="/v1/models/colours"), Unavailable, "answered 302: Found"),
         (faults.page(200), Unavailable, "no JSON object; check `url`"),
         (faults.reset(), Unavailable, "cannot be reached: .*reset"),
         (faults.wrong_count(-1), Failed, "1 predictions for 2 pictures"),
@@ -311,6 +311,28 @@ def test_a_server_that_is_gone_is_away_and_found_again(
     with pytest.raises(Unavailable, match=r"cannot be reached: .*refused"):
         classifier.classify([RED])
     server.start()
+    assert labels_of(classifier) == ["red", "green"]
+
+
+def test_a_connection_is_kept(classifier: TFServingClassifier, server: ServingStandIn) -> None:
+    for _ in range(3):
+        assert labels_of(classifier) == ["red", "green"]
+    server.script(faults.status(503, "busy"), times=1)
+    with pytest.raises(Unavailable):
+        classifier.classify([RED])
+    assert labels_of(classifier) == ["red", "green"]
+    assert server.connections == 1
+
+
+def test_an_endless_answer_is_not_kept_in_memory(
+    classifier: TFServingClassifier, server: ServingStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_LONGEST_ANSWER", 2000)
+    assert classifier.probe().version == "1"
+    server.script(faults.body(b" " * 2001))
+    with pytest.raises(Unavailable, match="more than 2000 bytes"):
+        classifier.classify([RED])
+    server.heal()
     assert labels_of(classifier) == ["red", "green"]
 
 
