@@ -180,7 +180,7 @@ class World:
             except BaseException as error:  # noqa: BLE001 (told by the fixture)
                 self.errors.append(error)
 
-        thread = threading.Thread(target=run, name=service.name)
+        thread = threading.Thread(target=run, name=service.name, daemon=True)
         thread.start()
         return thread
 
