@@ -2,19 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from classifyd.cli.options import ConfigFile, Database, ModelUrl, database_url, overrides
 from classifyd.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from classifyd.bootstrap import Daemon, Interior
-    from classifyd.http import HttpServer
-    from classifyd.settings import Settings
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d+)")
 
@@ -46,6 +39,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Work off what is there, then end.")] = False,
 ) -> None:
     """Classify what arrives, until stopped (SIGTERM or Ctrl-C; a second one ends at once)."""
+    from classifyd.cli.running import run_daemon
     from classifyd.settings import load
 
     if http is not None and no_http:
@@ -75,63 +69,7 @@ def run(
         raise ConfigurationError(
             "kafka.bootstrap_servers is set, but no topic: set kafka.input.topic or kafka.output.topic"
         )
-    raise typer.Exit(_run(settings, once))
-
-
-def _run(settings: "Settings", once: bool) -> int:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    interactive = console.is_terminal and not console.is_dumb_terminal
-    if interactive and settings.log.format != "json":
-        return _on_terminal(settings, once, console)
-    return _in_background(settings, once)
-
-
-def _on_terminal(settings: "Settings", once: bool, console: "Console") -> int:
-    from classifyd.cli.display import Display
-    from classifyd.telemetry import logs
-
-    with Display(console, bar=once) as display:
-        logs.configure(settings.log.level, settings.log.format, display.stream)
-        daemon, hints = _start(settings, once)
-        for hint in hints:
-            console.print(hint, markup=False, soft_wrap=True)
-        code = daemon.run(display.show)
-    if once:
-        console.print("\n".join(daemon.summary()), markup=False, soft_wrap=True)
-    return code
-
-
-def _in_background(settings: "Settings", once: bool) -> int:
-    from classifyd.telemetry import emit, logs
-    from classifyd.telemetry.guidance import Hint
-
-    logs.configure(settings.log.level, settings.log.format)
-    daemon, hints = _start(settings, once)
-    for hint in hints:
-        emit(Hint(hint=hint))
-    code = daemon.run(None)
-    if once:
-        typer.echo("\n".join(daemon.summary()))
-    return code
-
-
-def _start(settings: "Settings", once: bool) -> "tuple[Daemon, list[str]]":
-    """The daemon, which serves HTTP unless it works off once, and what a person wants to know of it."""
-    from classifyd.bootstrap import Daemon
-    from classifyd.cli.guidance import guidance
-    from classifyd.http.service import make_service
-
-    urls: list[str] = []
-
-    def serve(interior: "Interior") -> "HttpServer":
-        server = make_service(settings, interior)
-        urls.append(server.url)
-        return server
-
-    daemon = Daemon(settings, once, serve if settings.http.enabled and not once else None)
-    return daemon, list(guidance(settings, next(iter(urls), None)))
+    raise typer.Exit(run_daemon(settings, once))
 
 
 def _address(text: str | None) -> tuple[str | None, int | None]:

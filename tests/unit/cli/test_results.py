@@ -137,7 +137,7 @@ def test_prune_deletes_what_is_old(classifyd, recorded):
     assert "No results." in classifyd("results", "list").err
 
 
-def test_prune_with_files_looks_in_done_and_failed(classifyd, monkeypatch, clean):
+def test_prune_deletes_pictures_in_done_and_failed_only_where_asked(classifyd, monkeypatch, clean):
     asked = []
 
     def prune(url, before, folders, *, dry_run):
@@ -150,6 +150,8 @@ def test_prune_with_files_looks_in_done_and_failed(classifyd, monkeypatch, clean
     ended = classifyd("prune", "--older-than", "1d", "--files")
     assert asked == [(clean / "data" / "done", clean / "data" / "failed")]
     assert (ended.code, ended.err) == (1, "x.jpg: Permission denied\n")
+    classifyd("prune", "--older-than", "1d")
+    assert asked[1] == ()
 
 
 @pytest.mark.parametrize("age", ["90", "soon", "9999999999999999w", "9999999w"])

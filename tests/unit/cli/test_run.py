@@ -29,7 +29,7 @@ class FakeDaemon:
 def daemon(monkeypatch):
     FakeDaemon.made = []
     FakeDaemon.ends = 0
-    monkeypatch.setattr("classifyd.bootstrap.Daemon", FakeDaemon)
+    monkeypatch.setattr("classifyd.cli.running.Daemon", FakeDaemon)
     return FakeDaemon
 
 
@@ -135,7 +135,7 @@ def test_where_http_really_listens_is_told(classifyd, daemon, monkeypatch):
     def make(self, settings, once, serve):
         assert serve("interior") is not None
 
-    monkeypatch.setattr("classifyd.http.service.make_service", lambda settings, interior: Server())
+    monkeypatch.setattr("classifyd.cli.running.make_service", lambda settings, interior: Server())
     monkeypatch.setattr(FakeDaemon, "__init__", make)
     said = hints(classifyd("run", "--http", "127.0.0.1:0").err)
     assert "Send pictures: curl -F image=@cat.jpg http://127.0.0.1:4711/classify/resnet" in said
