@@ -14,8 +14,10 @@ def guidance(settings: Settings, url: str | None) -> Iterator[str]:
     if settings.kafka.enabled and settings.kafka.input.topic:
         yield f"Produce pictures to the Kafka topic {settings.kafka.input.topic}"
     if url is not None:
-        yield f"Send pictures: curl -F image=@cat.jpg {url}/classify/{settings.default_model}"
-        yield f"See results: classifyd results list, or {url}/results"
+        here = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        key = "-H 'Authorization: Bearer KEY' " if settings.http.api_key else ""
+        yield f"Send pictures: curl {key}-F image=@cat.jpg {here}/classify/{settings.default_model}"
+        yield f"See results: classifyd results list, or {here}/results"
     else:
         yield "See results: classifyd results list"
     bundled = sorted(
