@@ -88,15 +88,6 @@ class Mover:
         finally:
             self._ended.set()
 
-    def _work(self) -> None:
-        while (settled := self._next()) is not None:
-            if settled.settlement.result is None:
-                self._shelf.forget(settled.taken)
-                self._give_back(settled)
-                self._under_way.came_back(settled.taken)
-            else:
-                self._carry_out(settled, settled.settlement.result)
-
     def wait_until_ended(self, seconds: float) -> None:
         """Waits until `run` has returned, `seconds` at most."""
         self._ended.wait(seconds)
@@ -106,6 +97,15 @@ class Mover:
         with self._changed:
             self._stopped = True
             self._changed.notify()
+
+    def _work(self) -> None:
+        while (settled := self._next()) is not None:
+            if settled.settlement.result is None:
+                self._shelf.forget(settled.taken)
+                self._give_back(settled)
+                self._under_way.came_back(settled.taken)
+            else:
+                self._carry_out(settled, settled.settlement.result)
 
     def _next(self) -> Settled | None:
         with self._changed:
