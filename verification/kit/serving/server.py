@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 from verification.kit.serving.faults import Fault
-from verification.kit.serving.protocol import Answer, Request, Servables
+from verification.kit.serving.protocol import Answer, Request
+from verification.kit.serving.servables import Servables
 
 from classifyd.core.ports import Classifier
 

@@ -1,0 +1,133 @@
+"""What every kind of answer of a model server means."""
+
+import pytest
+from tests.unit.engines.tfserving.asking import GREEN, RED, Connect, labels_of
+from verification.kit.serving import ServingStandIn, faults
+
+from classifyd.core.errors import ClassifierError, Failed, Refused, Unavailable
+from classifyd.core.values import Prediction
+from classifyd.engines.onnx import OnnxClassifier
+from classifyd.engines.tfserving import TFServingClassifier
+
+
+@pytest.mark.parametrize(
+    ("fault", "meaning", "told"),
+    [
+        (faults.status(400, "Invalid JPEG data"), Refused, "answered 400: Invalid JPEG data"),
+        (faults.status(413, "too large"), Refused, "413"),
+        (faults.status(500, "internal"), Failed, "500: internal"),
+        (faults.status(501, "no such operation"), Failed, "501"),
+        (faults.status(401, "who are you"), Unavailable, "401"),
+        (faults.status(403, "no"), Unavailable, "403"),
+        (faults.status(409, "aborted"), Unavailable, "409"),
+        (faults.status(429, "queue full"), Unavailable, "429: queue full"),
+        (faults.status(503, "busy"), Unavailable, "503: busy"),
+        (faults.status(504, "deadline"), Unavailable, "504"),
+        (faults.status(404, "Servable not found for request: Latest(colours)"), Unavailable, "404: Servable"),
+        (faults.page(404), Unavailable, "404: <html>"),
+        (faults.page(502), Unavailable, "502: <html>"),
+        (faults.status(302, "moved", Location="/v1/models/colours"), Unavailable, "answered 302: Found"),
+        (faults.page(200), Unavailable, "no JSON object; check `url`"),
+        (faults.reset(), Unavailable, "cannot be reached: .*reset"),
+        (faults.wrong_count(-1), Failed, "1 predictions for 2 pictures"),
+        (faults.wrong_count(1), Failed, "3 predictions for 2 pictures"),
+    ],
+)
+def test_an_error_is_an_outage_unless_it_may_concern_a_picture(
+    classifier: TFServingClassifier,
+    server: ServingStandIn,
+    fault: faults.Fault,
+    meaning: type[ClassifierError],
+    told: str,
+) -> None:
+    assert labels_of(classifier) == ["red", "green"]
+    server.script(fault)
+    with pytest.raises(meaning, match=told):
+        classifier.classify([RED, GREEN])
+    server.heal()
+    assert labels_of(classifier) == ["red", "green"]
+
+
+@pytest.mark.parametrize("kind", ["status", "metadata"])
+@pytest.mark.parametrize("code", [400, 404, 500, 503])
+def test_no_picture_is_to_blame_for_an_error_before_it_is_sent(
+    classifier: TFServingClassifier, server: ServingStandIn, kind: str, code: int
+) -> None:
+    server.script(faults.status(code, "no"), kind=kind)
+    with pytest.raises(Unavailable, match=f"{code}: no"):
+        classifier.classify([RED])
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"predictions": 1}', b'{"predictions": [1, 2]}', b'{"outputs": []}', b"[]", b"", b"{"]
+)
+def test_an_answer_of_another_kind_is_no_verdict(
+    classifier: TFServingClassifier, server: ServingStandIn, body: bytes
+) -> None:
+    server.script(faults.body(body))
+    with pytest.raises(Unavailable):
+        classifier.classify([RED, GREEN])
+
+
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        b'{"classes": 1}',
+        b'{"probabilities": 0.5}',
+        b'{"probabilities": ["x"]}',
+        b'{"probabilities": [0.5, 0.5]}',
+    ],
+    ids=["no probabilities", "one number", "text", "another count than labels"],
+)
+def test_predictions_that_do_not_fit_speak_of_the_model(
+    classifier: TFServingClassifier, server: ServingStandIn, prediction: bytes
+) -> None:
+    server.script(faults.body(b'{"predictions": [%b, %b]}' % (prediction, prediction)))
+    with pytest.raises(Unavailable):
+        classifier.classify([RED, GREEN])
+
+
+@pytest.mark.parametrize("body", [b'{"model_version_status": 1}', b'{"model_version_status": [{}]}', b"{}"])
+def test_a_status_of_another_kind_is_an_outage(
+    classifier: TFServingClassifier, server: ServingStandIn, body: bytes
+) -> None:
+    server.script(faults.body(body), kind="status")
+    with pytest.raises(Unavailable, match="its status is no list of versions"):
+        classifier.probe()
+
+
+def test_a_picture_of_nan_fails_alone(classifier: TFServingClassifier, server: ServingStandIn) -> None:
+    server.script(faults.not_a_number(1))
+    red, green = classifier.classify([RED, GREEN])
+    assert isinstance(red, Prediction)
+    assert isinstance(green, Failed)
+
+
+def test_one_bad_picture_fails_its_batch_and_only_that(
+    classifier: TFServingClassifier, server: ServingStandIn
+) -> None:
+    server.script(faults.refuse_picture(GREEN.sha256 or ""))
+    with pytest.raises(Refused):
+        classifier.classify([RED, GREEN])
+    assert labels_of(classifier, RED) == ["red"]
+
+
+def test_a_batch_that_is_too_large_is_refused_with_the_servers_words(
+    connect: Connect, behind: OnnxClassifier
+) -> None:
+    with ServingStandIn({"colours": behind}, max_batch=2) as small:
+        classifier = connect(url=small.url)
+        with pytest.raises(Refused, match="Task size 3 is larger than maximum input batch size 2"):
+            classifier.classify([RED, RED, RED])
+        assert labels_of(classifier, RED, RED) == ["red", "red"]
+
+
+def test_the_wait_that_an_overloaded_server_asks_for_is_passed_on(
+    classifier: TFServingClassifier, server: ServingStandIn
+) -> None:
+    labels_of(classifier)
+    for header, seconds in (("7", 7.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None)):
+        server.script(faults.status(503, "busy", Retry_After=header), times=1)
+        with pytest.raises(Unavailable) as raised:
+            classifier.classify([RED])
+        assert raised.value.retry_after == seconds
