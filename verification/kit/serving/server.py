@@ -3,8 +3,10 @@
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -15,11 +17,13 @@ from verification.kit.serving.servables import Servables
 
 from classifyd.core.ports import Classifier
 
+_REMEMBERED = 10_000
+
 
 class ServingStandIn:
     """Serves each classifier (made with `top_k` = all its classes) as version 1 of a model of its name.
 
-    `max_batch` is the largest batch it takes, as with `--enable_batching`. `requests` are those it got,
+    `max_batch` is the largest batch it takes, as with `--enable_batching`. `requests` are the last it got, less their bodies,
     `connections` how many it accepted for them.
     Used as a context manager, or by `start` and `stop`, which may alternate: the port stays.
     """
@@ -34,7 +38,7 @@ class ServingStandIn:
         self.servables = Servables(max_batch)
         for name, classifier in classifiers.items():
             self.servables.load(name, 1, classifier)
-        self.requests: list[Request] = []
+        self.requests: deque[Request] = deque(maxlen=_REMEMBERED)
         self.connections = 0
         self._address = (host, port)
         self._script: list[tuple[Fault, str, int | None]] = []
@@ -83,7 +87,7 @@ class ServingStandIn:
         """The answer after the faults."""
         request, answer = self.servables.answer(method, path, body)
         with self._lock:
-            self.requests.append(request)
+            self.requests.append(replace(request, body=b""))
             faults = self._due(request.kind)
         for fault in faults:
             answer = fault(request, answer)
