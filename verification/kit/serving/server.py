@@ -23,8 +23,8 @@ _REMEMBERED = 10_000
 class ServingStandIn:
     """Serves each classifier (made with `top_k` = all its classes) as version 1 of a model of its name.
 
-    `max_batch` is the largest batch it takes, as with `--enable_batching`. `requests` are the last it got, less their bodies,
-    `connections` how many it accepted for them.
+    `max_batch` is the largest batch it takes, as with `--enable_batching`. `requests` are the last it got,
+    less their bodies, `connections` how many it accepted for them.
     Used as a context manager, or by `start` and `stop`, which may alternate: the port stays.
     """
 
