@@ -42,11 +42,12 @@ class _Handler(BaseHTTPRequestHandler):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
         if start and start >= len(content):
             return self._refuse(416)
+        if start and served.wrong_ranges:
+            served.wrong_ranges -= 1
+            start += 1
         self.send_response(206 if start else 200)
         if start:
-            shown = start + (1 if served.wrong_ranges else 0)
-            served.wrong_ranges = max(0, served.wrong_ranges - 1)
-            self.send_header("Content-Range", f"bytes {shown}-{len(content) - 1}/{len(content)}")
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if served.tag:
             self.send_header("ETag", served.tag)
         if served.tells_length:
