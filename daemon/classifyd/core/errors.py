@@ -25,7 +25,7 @@ class Unavailable(ClassifierError):
 
 
 class Refused(ClassifierError):
-    """The model refused the request as sent (HTTP 400): because of a picture, the batch's size or its setup."""
+    """The model refused the request as sent (HTTP 400): for a picture, the batch's size or its own setup."""
 
 
 class Failed(ClassifierError):
