@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 from tests.unit.sources.kafka.fakes import DONE, FakeInlet, FakePart
 from verification.kit.broker import Broker
 
@@ -138,18 +139,19 @@ def committed(broker: Broker, group: str, topic: str) -> dict[int, int]:
     }
 
 
-def consumed(broker, topic, count):
+def consumed(broker: Broker, topic: str, count: int) -> list[ConsumerRecord]:
     """What lies in a topic, once that is `count` records."""
-    consumer = KafkaConsumer(topic, **broker.connection, auto_offset_reset="earliest")
-    found = []
+    consumer = KafkaConsumer(
+        topic, **broker.connection, auto_offset_reset="earliest", metadata_max_age_ms=500
+    )
+    found: list[ConsumerRecord] = []
+
+    def enough() -> bool:
+        found.extend(one for records in consumer.poll(500).values() for one in records)
+        return len(found) >= count
+
     try:
-        wait_until(
-            lambda: (
-                found.extend(one for some in consumer.poll(100).values() for one in some)
-                or len(found) >= count
-            ),
-            f"{count} records",
-        )
+        wait_until(enough, f"{count} records in {topic}")
     finally:
         consumer.close()
     return found

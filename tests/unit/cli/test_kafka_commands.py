@@ -49,7 +49,7 @@ def test_a_file_that_cannot_go_back_is_named(classifyd, monkeypatch):
     def refuse(*_arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("classifyd.operations.requeue_files.move", refuse)
+    monkeypatch.setattr("classifyd.operations.requeue_files.move_where_seen", refuse)
     failed = Path("data/failed")
     failed.mkdir(parents=True)
     (failed / "cat.jpg").write_bytes(b"cat")

@@ -1,5 +1,6 @@
 """What kafka-python knows but offers no public way to ask or do, in one place."""
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -36,12 +37,18 @@ def open_consumer(arguments: Mapping[str, Any]) -> KafkaConsumer:
         raise
 
 
-def load_metadata(consumer: KafkaConsumer, seconds: float) -> None:
+def load_metadata(consumer: KafkaConsumer, topic: str, seconds: float) -> None:
     """Waits for the metadata of the subscribed topic, `seconds` at most: a group that is joined before them
-    assigns nothing at first. A topic that is missing is no error here."""
-    update = consumer._cluster.request_update()
+    assigns nothing at first. A topic that is missing is no error here.
+
+    Asks until they are there: in kafka-python 3.0.12 the answer to a question that was under way already,
+    and did not name the topic, counts as the answer to this one.
+    """
+    deadline = time.monotonic() + seconds
     with suppress(KafkaError):
-        consumer._net.run(consumer._manager.wait_for, update, seconds * 1000)
+        while not exists(consumer, topic) and (left := deadline - time.monotonic()) > 0:
+            update = consumer._cluster.request_update()
+            consumer._net.run(consumer._manager.wait_for, update, left * 1000)
 
 
 def incarnation(consumer: KafkaConsumer, topic: str) -> str | None:

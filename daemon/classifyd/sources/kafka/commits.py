@@ -1,6 +1,7 @@
 """Commits what is settled, and follows the group's rebalances."""
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
@@ -15,6 +16,16 @@ from classifyd.telemetry.kafka import CommitFailed, PartitionsAssigned, Partitio
 REVOKE_TIMEOUT = 5.0
 LAST_TIMEOUT = 5.0
 _UNKNOWN_EPOCH = -1
+_TOPIC_ID = "topic-id:"
+
+
+def is_of_another(metadata: str, incarnation: str | None) -> bool:
+    """Whether an offset with this metadata was committed by us for an earlier topic of the same name."""
+    return incarnation is not None and metadata.startswith(_TOPIC_ID) and metadata != _metadata(incarnation)
+
+
+def _metadata(incarnation: str | None) -> str:
+    return "" if incarnation is None else _TOPIC_ID + incarnation
 
 
 class Commits:
@@ -114,7 +125,7 @@ class Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]
 
 def _offsets(wanted: dict[Partition, int]) -> dict[TopicPartition, OffsetAndMetadata]:
     return {
-        partition.where: OffsetAndMetadata(offset, partition.incarnation or "", _UNKNOWN_EPOCH)
+        partition.where: OffsetAndMetadata(offset, _metadata(partition.incarnation), _UNKNOWN_EPOCH)
         for partition, offset in wanted.items()
     }
 
@@ -124,5 +135,5 @@ def _unheard(_offsets: object, _answer: object) -> None:
 
 
 def _forget_lag(where: TopicPartition) -> None:
-    if (where.topic, str(where.partition)) in metrics.kafka_lag._metrics:
+    with suppress(KeyError):  # never measured
         metrics.kafka_lag.remove(where.topic, str(where.partition))

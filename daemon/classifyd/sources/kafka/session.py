@@ -16,7 +16,7 @@ from kafka.errors import (
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.ports import Part
 from classifyd.sources.kafka import client
-from classifyd.sources.kafka.commits import Commits, Rebalances
+from classifyd.sources.kafka.commits import Commits, Rebalances, is_of_another
 from classifyd.sources.kafka.config import KafkaConfig
 from classifyd.sources.kafka.handover import Handover
 from classifyd.sources.kafka.partitions import Partition, Partitions
@@ -58,7 +58,7 @@ class Session:
         """Works until `stopping`, or until a single run is done. Raises KafkaError when this consumer cannot
         go on, and ConfigurationError when a single run finds no broker or topic."""
         self._consumer.subscribe([self._config.topic], listener=self._rebalances)
-        client.load_metadata(self._consumer, PATIENCE)
+        client.load_metadata(self._consumer, self._config.topic, PATIENCE)
         while not stopping():
             self._pace(flowing=self._handover.deliver(POLL))
             self._take(self._poll())
@@ -77,9 +77,10 @@ class Session:
     def _pace(self, flowing: bool) -> None:
         """Pauses everything while records wait for credit, and full partitions always; polling goes on."""
         paused = self._consumer.paused()
+        answering = True
         for partition in self._partitions.all():
-            if not partition.ready:
-                partition.ready = self._greet(partition)
+            if answering and not partition.ready:
+                answering = partition.ready = self._greet(partition)
             wanted = flowing and partition.ready and not partition.full
             if wanted is (partition.where in paused) and partition.where in self._consumer.assignment():
                 (self._consumer.resume if wanted else self._consumer.pause)(partition.where)
@@ -98,7 +99,7 @@ class Session:
             return False
         if committed is None:
             self._consumer.seek_to_beginning(partition.where)
-        elif committed.metadata and committed.metadata != partition.incarnation:
+        elif is_of_another(committed.metadata, partition.incarnation):
             self._reset(partition.where, "the topic was deleted and created again")
         else:
             partition.committed = committed.offset
