@@ -13,11 +13,12 @@ from tests.integration.folder.world import Intake, World, jpeg, until
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.values import Rejected, Settlement
-from classifyd.sources.folder import mover
+from classifyd.sources.folder import mover, troubles
 from classifyd.sources.folder.inbox import Inbox
 from classifyd.sources.folder.inotify import _WatchGroup
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.locks import InstanceLock
+from classifyd.sources.folder.scan import Found
 from classifyd.telemetry import Event, folder
 
 
@@ -477,3 +478,63 @@ def test_the_inbox_stays_locked_while_its_watcher_is_replaced(world: World, open
     assert opened == [inbox]
     assert inbox.lock is lock
     assert lock.intact
+
+
+def test_a_claimed_file_that_cannot_be_read_is_named_and_tried_again(
+    world: World, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = claim(world, "ONE", 1)
+    monkeypatch.setattr(troubles, "FIRST_DELAY", 0.02)
+    real, refusals = os.open, []
+
+    def refuse(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path).endswith("0.jpg") and len(refusals) < 3:
+            refusals.append(path)
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", refuse)
+    world.restart()
+    (row,) = world.rows(1)
+    assert [row.origin.key] == keys
+    assert len([event for event in told if isinstance(event, folder.FileUnreadable)]) == 1
+
+
+def test_a_claimed_file_that_cannot_be_looked_at_is_not_forgotten(
+    world: World, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = claim(world, "ONE", 1)
+    monkeypatch.setattr(troubles, "FIRST_DELAY", 0.02)
+    real, refusals = Path.lstat, []
+
+    def refuse(self: Path) -> os.stat_result:
+        if "claimed" in self.parts and self.name == "0.jpg" and len(refusals) < 3:
+            refusals.append(self)
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return real(self)
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    world.restart()
+    (row,) = world.rows(1)
+    assert [row.origin.key] == keys
+    assert len(refusals) == 3
+
+
+def test_a_picture_in_a_folder_that_may_not_be_entered_is_told(
+    world: World, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Found.stat
+
+    def refuse(self: Found) -> os.stat_result:
+        if self.relative.startswith("private/"):
+            raise PermissionError(errno.EACCES, "Permission denied", self.relative)
+        return real(self)
+
+    monkeypatch.setattr(Found, "stat", refuse)
+    (world.inbox / "private").mkdir()
+    (world.inbox / "private" / "cat.jpg").write_bytes(jpeg(1))
+    (world.inbox / "dog.jpg").write_bytes(jpeg(2))
+    world.start(rescan_interval=0.05)
+    world.rows(1)
+    (warning,) = [event for event in told if isinstance(event, folder.FolderUnreadable)]
+    assert warning.path == str(world.inbox / "private")

@@ -286,3 +286,17 @@ def test_more_files_than_are_remembered_at_a_time_are_all_taken(
         (world.inbox / f"{number}.jpg").write_bytes(jpeg(number))
     world.start()
     world.rows(23)
+
+
+def test_a_picture_whose_tail_still_grows_is_not_taken_before_it_stands_still(world: World) -> None:
+    world.start(settle_time=0.4)
+    world.watched()
+    grown = threading.Event()
+    with (world.inbox / "motion.jpg").open("wb", buffering=0) as file:  # a motion photo: JPEG, then a film
+        file.write(jpeg())
+        for _ in range(15):
+            grown.wait(0.1)
+            file.write(b"film")
+        assert world.intake.offered == []
+    (row,) = world.rows(1)
+    assert row.size_bytes == len(jpeg()) + 15 * 4
