@@ -43,7 +43,7 @@ def test_a_paused_upload_is_waited_for_and_then_taken_whole(world: World) -> Non
 
 
 def test_a_growing_file_is_not_taken_before_it_stands_still(world: World) -> None:
-    world.start(settle_time=0.3, incomplete_timeout=0.6)
+    world.start(settle_time=0.8, incomplete_timeout=1.5)
     world.watched()
     data = jpeg(size=200)
     grown = threading.Event()
@@ -282,21 +282,26 @@ def test_more_files_than_are_remembered_at_a_time_are_all_taken(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("classifyd.sources.folder.source.CANDIDATES", 4)
+    monkeypatch.setattr("classifyd.sources.folder.finding._AT_ONCE", 1)
     for number in range(23):
         (world.inbox / f"{number}.jpg").write_bytes(jpeg(number))
+    world.intake.closed = "the model is away"
     world.start()
+    until(lambda: world.source.waiting == 23)
+    assert len(world.source._candidates) == 4
+    world.intake.closed = None
     world.rows(23)
 
 
 def test_a_picture_whose_tail_still_grows_is_not_taken_before_it_stands_still(world: World) -> None:
-    world.start(settle_time=0.4)
+    world.start(settle_time=1.0)
     world.watched()
     grown = threading.Event()
     with (world.inbox / "motion.jpg").open("wb", buffering=0) as file:  # a motion photo: JPEG, then a film
         file.write(jpeg())
-        for _ in range(15):
-            grown.wait(0.1)
+        for _ in range(25):
+            grown.wait(0.06)
             file.write(b"film")
         assert world.intake.offered == []
     (row,) = world.rows(1)
-    assert row.size_bytes == len(jpeg()) + 15 * 4
+    assert row.size_bytes == len(jpeg()) + 25 * 4

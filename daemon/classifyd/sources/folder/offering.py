@@ -73,7 +73,7 @@ class Offerer:
         """Claimed files of an earlier life or another instance; returns how many are new here."""
         under_way = self._under_way.keys()
         new = [taken for taken in files if taken.key not in under_way and taken.key not in self._held]
-        self._held.adopt(taken for taken in new if taken.key not in self._under_way)
+        self._held.adopt(new)
         return len(new)
 
     def sort_adopted(self) -> None:

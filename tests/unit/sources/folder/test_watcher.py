@@ -110,3 +110,9 @@ def test_an_inbox_that_cannot_be_watched_leaves_no_thread_behind(
     with pytest.raises(WatchesExhausted if code == errno.ENOSPC else PermissionError):
         Watcher(inbox, True, hints)
     assert set(threading.enumerate()) <= before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_a_move_out_of_the_inbox_hardly_delays_the_next_event(watcher: Watcher) -> None:
+    (emitter,) = watcher._observer.emitters
+    assert emitter._inotify._move_event_grouper._queue.delay == inotify.GROUPING_DELAY < 0.05
