@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from verification.kit.daemon import Daemon, started
+from verification.kit.client import Daemon
+from verification.kit.daemon import DaemonProcess
 
 collect_ignore = ["faults", "bench"]
 
@@ -19,5 +20,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             daemon.wait_until_ready()
             yield daemon
     else:
-        with started(tmp_path_factory.mktemp("daemon")) as daemon:
+        with DaemonProcess(tmp_path_factory.mktemp("daemon")) as process, Daemon(process.url) as daemon:
             yield daemon
+            assert process.stop() == 0, process.tail()

@@ -1,93 +1,166 @@
-"""A running daemon as its clients see it, and one to start for oneself."""
+"""A daemon in a process of its own, as a user would start it, in a folder of its own."""
 
+import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-import requests
-
-START_TIMEOUT = 90.0
-STOP_TIMEOUT = 45.0
-
-
-class Daemon(requests.Session):
-    """Asks the daemon at `url`; paths are relative to it. Shows `api_key`, where there is one. Proxies of the
-    environment are ignored."""
-
-    def __init__(self, url: str, api_key: str | None = None) -> None:
-        super().__init__()
-        self.url = url.rstrip("/")
-        self.trust_env = False
-        if api_key:
-            self.headers["Authorization"] = f"Bearer {api_key}"
-
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
-        """As `requests.Session.request`, for a path, within a minute unless told otherwise."""
-        return super().request(method, f"{self.url}{url!s}", *args, **({"timeout": 60} | options))
-
-    def wait_until_ready(self, process: subprocess.Popen[bytes] | None = None) -> None:
-        """Returns once `/readyz` says so. Raises TimeoutError after `START_TIMEOUT`, or as soon as `process`
-        has ended."""
-        end = time.monotonic() + START_TIMEOUT
-        told = "nobody listens"
-        while time.monotonic() < end and (process is None or process.poll() is None):
-            try:
-                answer = self.get("/readyz")
-            except requests.ConnectionError:
-                pass
-            else:
-                if answer.ok:
-                    return
-                told = answer.text
-            time.sleep(0.1)
-        raise TimeoutError(f"the daemon at {self.url} is not ready: {told}")
+START_BOUND = 60.0
+STOP_BOUND = 60.0
+POLL = 0.05
+LONGEST_LINE = 400
 
 
-@contextmanager
-def started(folder: Path, options: Sequence[str] = ()) -> Iterator[Daemon]:
-    """A daemon with `folder` as its working directory, on a free port, with no setting of the environment but
-    what `options` of `classifyd run` say. It is stopped at the end; raises RuntimeError with its log when it
-    does not stop cleanly."""
-    address = f"127.0.0.1:{free_port()}"
-    log = folder / "daemon.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command(), "run", "--http", address, *options],
-            cwd=folder,
-            env={name: value for name, value in os.environ.items() if not name.startswith("CLASSIFYD_")},
-            stdout=output,
-            stderr=output,
+class DaemonFailed(Exception):
+    """The daemon ended, or did not become what was waited for; the message holds the end of its log."""
+
+
+class DaemonProcess:
+    """`classifyd run` in `folder`, on a free port, with further settings as environment variables.
+
+    Started and stopped as often as wanted; data and port stay the same.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.inbox = folder / "data" / "inbox"
+        self.done = folder / "data" / "done"
+        self.failed = folder / "data" / "failed"
+        self.database = folder / "data" / "classifyd.db"
+        self.log = folder / "daemon.log"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CLASSIFYD_")}
+        self._environment = {**inherited, "CLASSIFYD_HTTP__PORT": str(self.port), **(settings or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs another `classifyd` command with the same settings, in the same folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "classifyd", *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=STOP_BOUND,
+            check=False,
         )
-    try:
-        with Daemon(f"http://{address}") as daemon:
-            daemon.wait_until_ready(process)
-            yield daemon
-    finally:
-        process.send_signal(signal.SIGTERM)
+
+    def start(self, *arguments: str) -> None:
+        """Starts it and waits until it is ready. Raises DaemonFailed when it is not within a minute."""
+        self.launch(*arguments)
         try:
-            process.wait(STOP_TIMEOUT)
+            self.wait_until(lambda: self.get("/readyz")[0] == 200, START_BOUND, "ready")
+        except DaemonFailed:
+            self.kill()
+            raise
+
+    def launch(self, *arguments: str) -> None:
+        """Starts it and does not wait."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "classifyd", "run", *arguments],
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal."""
+        self._running.send_signal(number)
+
+    def kill(self) -> None:
+        """Ends it by SIGKILL."""
+        self._running.kill()
+        self._running.wait(STOP_BOUND)
+
+    def stop(self) -> int:
+        """Ends it by SIGTERM; returns its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Waits until it has ended by itself; returns its exit code."""
+        return self._running.wait(STOP_BOUND)
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Status and parsed JSON of a GET; status 0 while nobody listens."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=10) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
+        except OSError:
+            return 0, None
+
+    def rows(self, query: str = "SELECT * FROM results ORDER BY id") -> list[dict[str, Any]]:
+        """Reads the database file itself, without the daemon's code."""
+        if not self.database.exists():
+            return []
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
+        try:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(query)]
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
         finally:
-            process.kill()
-            process.wait()
-            print(log.read_text(errors="replace"))  # pytest shows it where a test failed
-    if process.returncode:
-        raise RuntimeError(f"the daemon ended with {process.returncode}; its log is {log}")
+            connection.close()
 
+    def count(self) -> int:
+        """How many results are recorded."""
+        rows = self.rows("SELECT count(*) AS n FROM results")
+        return int(rows[0]["n"]) if rows else 0
 
-def command() -> list[str]:
-    """The command line that is `classifyd`, also where its script is not installed."""
-    return [sys.executable, "-c", "from classifyd.cli import main; main()"]
+    def wait_until(self, condition: Callable[[], bool], bound: float, what: str) -> None:
+        """Waits `bound` seconds at most. Raises DaemonFailed when it ends before, or time runs out."""
+        deadline = time.monotonic() + bound
+        while not condition():
+            if self._running.poll() is not None:
+                raise DaemonFailed(f"ended with {self._running.returncode} before {what}\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise DaemonFailed(f"not {what} within {bound:.0f} s\n{self.tail()}")
+            time.sleep(POLL)
+
+    def tail(self, lines: int = 30) -> str:
+        """The end of its log."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(line[:LONGEST_LINE] for line in text.splitlines()[-lines:])
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise DaemonFailed("it was never started")
+        return self._process
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
