@@ -28,7 +28,8 @@ class KafkaPublisher:
             producer = self._connected(deadline)
         except KafkaError as error:
             unavailable = PublishUnavailable(
-                f"Kafka does not answer at {self._config.servers} ({error}): check that the broker runs"
+                f"Kafka does not answer at {self._config.servers} ({error}): check that the broker runs, "
+                "and the user, password and certificates in [kafka]"
             )
             return dict.fromkeys((pending.position for pending in messages), unavailable)
         outcomes: dict[int, PublishError | None] = {}

@@ -75,7 +75,10 @@ class KafkaSource:
             except KafkaError as error:
                 if error.__cause__ is not None and not isinstance(error.__cause__, KafkaError | OSError):
                     raise  # a mistake in our own rebalance listener
-                reason = f"Kafka at {self._config.servers}: {error}; check the broker and [kafka]"
+                reason = (
+                    f"Kafka at {self._config.servers}: {error}; "
+                    "check the broker, and the user, password and certificates in [kafka]"
+                )
                 self._part.down(reason)
                 if self._once:
                     raise ConfigurationError(reason) from error
