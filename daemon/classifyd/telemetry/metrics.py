@@ -2,7 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
-disable_created_metrics()  # a second series for every counter, which nobody asks for
+# A second series for every counter, which nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 pictures = Counter(
     "classifyd_pictures",
