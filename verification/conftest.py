@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from verification.kit.client import Daemon
 from verification.kit.daemon import DaemonProcess
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from verification.kit.client import Daemon
 from verification.kit.pictures import jpeg
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from verification.kit.classifier_contract import ClassifierContract
 
 from classifyd.core.ports import Classifier
 from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
+from verification.kit.classifier_contract import ClassifierContract
 
 URL = os.environ.get("TF_SERVING_URL", "")
 LABELS = os.environ.get("TF_SERVING_LABELS")

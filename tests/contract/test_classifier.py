@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from verification.kit.classifier_contract import ClassifierContract
-from verification.kit.colours import LABELS, write_colour_model
-from verification.kit.serving import ServingStandIn
 
 from classifyd.core.ports import Classifier
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
 from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
+from verification.kit.classifier_contract import ClassifierContract
+from verification.kit.colours import LABELS, write_colour_model
+from verification.kit.serving import ServingStandIn
 
 
 @pytest.fixture(scope="module")

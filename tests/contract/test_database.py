@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.store.samples import CAT, DOG, NOON, TORN, Clock, message, result
 
 from classifyd.core.errors import UnstorableRow
 from classifyd.core.values import Candidate, Filter, Message, Origin, Prediction, Source, Status
 from classifyd.store import Database
+from tests.unit.store.samples import CAT, DOG, NOON, TORN, Clock, message, result
 
 
 @pytest.fixture

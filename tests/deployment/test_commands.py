@@ -1,6 +1,7 @@
 """Every `classifyd ...` in a deployment file is a command of the command line."""
 
 import pytest
+
 from tests.deployment.commands import code, command_lines, fault
 from tests.deployment.files import ROOT, instructions
 

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 
 import pytest
-from tests.deployment.files import COMPOSE, COMPOSE_TEST, ROOT, instructions, variables
 
 from classifyd.settings import TfServingModel, load
+from tests.deployment.files import COMPOSE, COMPOSE_TEST, ROOT, instructions, variables
 
 SERVICES = COMPOSE["services"]
 TEST_SERVICES = COMPOSE_TEST["services"]

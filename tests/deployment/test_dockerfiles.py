@@ -8,6 +8,7 @@ import threading
 from fnmatch import fnmatch
 
 import pytest
+
 from tests.deployment.files import DOCKERFILES, ROOT, Instruction, instructions
 
 IGNORED = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]

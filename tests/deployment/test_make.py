@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.deployment.files import ROOT
 
 CLOSING = "===== 7 passed, 1 skipped in 2.50s ====="

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from tests.deployment.files import ROOT
 
 from classifyd.core.values import Reason
 from classifyd.settings import load
 from classifyd.settings.keys import known
 from classifyd.settings.units import duration
+from tests.deployment.files import ROOT
 
 PAGE = (ROOT / "docs/operations.md").read_text()
 CODE = re.findall(r"`([^`\n]+)`", PAGE)

@@ -7,9 +7,9 @@ import subprocess
 import pytest
 import yaml
 from prometheus_client import REGISTRY
-from tests.deployment.files import ROOT
 
 import classifyd.telemetry.metrics  # noqa: F401 - registers the metrics
+from tests.deployment.files import ROOT
 
 FOLDER = ROOT / "config/prometheus"
 RULES = [

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from tests.deployment.files import ROOT
 
 from classifyd.cli import EXIT_CONFIGURATION
 from classifyd.settings import load
 from classifyd.settings.units import duration
+from tests.deployment.files import ROOT
 
 UNIT = (ROOT / "config/systemd/classifyd.service").read_text()
 

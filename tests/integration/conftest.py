@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from verification.kit.broker import Broker, BrokerMissing, temporary_broker
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer
 from PIL import Image
+
 from tests.integration.kafka.support import make_topic, send_all
 from verification.kit.daemon import DaemonProcess
 

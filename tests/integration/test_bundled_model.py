@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image as Picture
-from verification.kit.pictures import image
 
 from classifyd.core.values import Prediction
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.card import read_card
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from verification.kit.pictures import image
 
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 FOLDER = bundled_model("resnet_cifar10")

@@ -11,11 +11,11 @@ import time
 from uuid import uuid4
 
 import pytest
+
+from classifyd.core.control import CONTROL
 from tests.integration.kafka.support import make_topic
 from verification.kit.broker import Broker
 from verification.kit.daemon import DaemonProcess
-
-from classifyd.core.control import CONTROL
 
 BOUND = 90.0
 

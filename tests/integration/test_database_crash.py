@@ -4,10 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.unit.store.samples import Clock
-
 from classifyd.core.values import Filter
 from classifyd.store import Database
+from tests.unit.store.samples import Clock
 
 PROJECT = Path(__file__).parents[2]
 WRITE = """

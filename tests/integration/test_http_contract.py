@@ -5,10 +5,10 @@ from dataclasses import replace
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from tests.unit.http.fakes import NOW, PREDICTION, World, jpeg, recorded
 from ulid import ULID
 
 from classifyd.core.values import Delivery, Image, Origin, Reason, Rejected, Source
+from tests.unit.http.fakes import NOW, PREDICTION, World, jpeg, recorded
 
 REJECTED = Rejected(Reason.TRUNCATED, "Cut off.")
 KAFKA = Image(Origin(Source.KAFKA, "kafka:c/t/1/0/7", "k", None, "t", 0, 7), b"", "0" * 64, 9, 8, 8, NOW)

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.test_bad_input import JPEG
-from verification.kit.daemon import DaemonProcess, free_port
-from verification.kit.serving import ServingStandIn, faults
 
 from classifyd.bootstrap import Daemon
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
 from classifyd.pipeline.housekeeping import Housekeeping
 from classifyd.settings import load
+from tests.integration.test_bad_input import JPEG
+from verification.kit.daemon import DaemonProcess, free_port
+from verification.kit.serving import ServingStandIn, faults
 
 BOUND = 60.0
 

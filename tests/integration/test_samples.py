@@ -4,12 +4,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from verification.kit.pictures import image
-from verification.samples import NOT_A_JPEG, PHOTOGRAPHS, write_samples
 
 from classifyd.core.gate import Limits, inspect
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from verification.kit.pictures import image
+from verification.samples import NOT_A_JPEG, PHOTOGRAPHS, write_samples
 
 EXPECTED = tomllib.loads((Path(__file__).parents[2] / "verification/expected.toml").read_text("utf-8"))
 

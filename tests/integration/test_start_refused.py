@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+
 from verification.kit.daemon import DaemonProcess
 
 CHECKOUT = Path(__file__).parents[2]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from verification.kit.pictures import image
 
 from classifyd.core.values import Prediction
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from verification.kit.pictures import image
 
 pytestmark = pytest.mark.train
 

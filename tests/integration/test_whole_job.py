@@ -12,6 +12,7 @@ import jsonschema
 import orjson
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+
 from tests.integration.kafka.support import administration, committed, make_topic, send_all
 from verification.kit.broker import Broker
 from verification.kit.daemon import DaemonProcess

@@ -7,11 +7,11 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from verification.kit.pictures import image, jpeg, without_segment
 
 from classifyd.core.errors import Refused
 from classifyd.core.ports import Classifier
 from classifyd.core.values import Image, Prediction, Rejected
+from verification.kit.pictures import image, jpeg, without_segment
 
 RED, GREEN, BLUE = (image(jpeg(colour), colour) for colour in ("red", "green", "blue"))
 UNDECODABLE = image(without_segment(jpeg("red"), 0xDB), "undecodable")

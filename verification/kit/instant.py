@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 
 import orjson
+
 from verification.kit.serving.protocol import INPUT, SIGNATURE, tensor_info
 
 CLASSES = 1001

@@ -3,10 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.folder.world import World
 
 from classifyd.sources.folder.inbox import Inbox
 from classifyd.telemetry import Event, folder
+from tests.integration.folder.world import World
 
 
 @pytest.fixture

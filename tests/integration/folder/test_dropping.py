@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.integration.folder.world import World, jpeg, until
 
 from classifyd.core.names import decode_path, encode_path
 from classifyd.core.values import Reason, Rejected, Source
 from classifyd.sources.folder.inbox import Inbox
+from tests.integration.folder.world import World, jpeg, until
 
 
 def test_a_dropped_picture_is_recorded_and_moved_to_done(world: World) -> None:

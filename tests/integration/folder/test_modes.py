@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.folder.world import World, jpeg, until
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.values import Status
 from classifyd.sources.folder import troubles
+from tests.integration.folder.world import World, jpeg, until
 
 
 def test_delete_removes_what_is_done_and_sets_rejects_aside(world: World) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.folder.world import Intake, World, jpeg, until
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.values import Rejected, Settlement
@@ -20,6 +19,7 @@ from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.locks import InstanceLock
 from classifyd.sources.folder.scan import Found
 from classifyd.telemetry import Event, folder
+from tests.integration.folder.world import Intake, World, jpeg, until
 
 
 class Crash(BaseException):

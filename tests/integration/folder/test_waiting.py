@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.folder.world import World, jpeg, until
 
 from classifyd.core.gate import Limits
 from classifyd.core.values import Reason, Rejected
 from classifyd.sources.folder import troubles
 from classifyd.telemetry import Event, folder
+from tests.integration.folder.world import World, jpeg, until
 
 FOREVER = 3600.0
 

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from tests.unit.sources.kafka.fakes import DONE, FakeInlet, FakePart
-from verification.kit.broker import Broker
 
 from classifyd.core.gate import Limits
 from classifyd.core.values import Delivery, Message
 from classifyd.sources.kafka import KafkaConfig, KafkaSource
+from tests.unit.sources.kafka.fakes import DONE, FakeInlet, FakePart
+from verification.kit.broker import Broker
 
 BOUND = 30.0
 

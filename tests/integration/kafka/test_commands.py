@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from tests.integration.kafka.support import consumed, make_topic, send_message
 
 from classifyd.cli import main
 from classifyd.core.messages import dead_letter
 from classifyd.core.values import Origin, Reason, Record, Rejected, Result, Source
+from tests.integration.kafka.support import consumed, make_topic, send_message
 
 pytestmark = pytest.mark.kafka
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+
+from classifyd.core.errors import ConfigurationError, PublishUnavailable
+from classifyd.core.values import Message, Pending
+from classifyd.publish.kafka import KafkaPublisher, PublisherConfig
 from tests.integration.kafka.support import (
     Running,
     committed,
@@ -14,10 +18,6 @@ from tests.integration.kafka.support import (
     wait_until,
 )
 from verification.kit.broker import Broker, temporary_broker
-
-from classifyd.core.errors import ConfigurationError, PublishUnavailable
-from classifyd.core.values import Message, Pending
-from classifyd.publish.kafka import KafkaPublisher, PublisherConfig
 
 pytestmark = pytest.mark.kafka
 

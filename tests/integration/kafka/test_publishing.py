@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from tests.integration.kafka.support import consumed, make_topic
 
 from classifyd.core.errors import ConfigurationError, MessageTooLarge, PublishUnavailable
 from classifyd.core.messages import dead_letter, without_value
@@ -12,6 +11,7 @@ from classifyd.core.values import Message, Origin, Pending, Reason, Record, Reje
 from classifyd.operations.produce import produce
 from classifyd.operations.requeue_letters import requeue_letters
 from classifyd.publish.kafka import KafkaPublisher, PublisherConfig, Sender, open_letters
+from tests.integration.kafka.support import consumed, make_topic
 
 pytestmark = pytest.mark.kafka
 

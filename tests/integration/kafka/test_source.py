@@ -8,6 +8,9 @@ import orjson
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import OffsetAndMetadata
+
+from classifyd.core.errors import ConfigurationError
+from classifyd.core.values import Reason, Settlement
 from tests.integration.kafka.support import (
     Running,
     administration,
@@ -19,9 +22,6 @@ from tests.integration.kafka.support import (
     wait_until,
 )
 from tests.unit.sources.kafka.fakes import DONE
-
-from classifyd.core.errors import ConfigurationError
-from classifyd.core.values import Reason, Settlement
 
 LATEST = -1
 

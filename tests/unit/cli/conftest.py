@@ -5,11 +5,11 @@ import sys
 from dataclasses import dataclass
 
 import pytest
-from tests.unit.store.samples import CAT, NOON, TORN, result
-from tests.unit.telemetry.conftest import isolated_logging as isolated_logging
 
 from classifyd.cli import main
 from classifyd.store import Database
+from tests.unit.store.samples import CAT, NOON, TORN, result
+from tests.unit.telemetry.conftest import isolated_logging as isolated_logging
 
 
 @dataclass(frozen=True)

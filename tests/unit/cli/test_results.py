@@ -7,10 +7,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from tests.unit.store.samples import NOON
 
 from classifyd.core.values import Origin, Source
 from classifyd.store import Database
+from tests.unit.store.samples import NOON
 
 
 def test_the_list_is_newest_first_and_nothing_in_a_name_is_markup(classifyd, recorded):

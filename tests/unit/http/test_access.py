@@ -1,9 +1,9 @@
 """The key: asked for everywhere but where a watchdog looks."""
 
 import pytest
-from tests.unit.http.fakes import World, jpeg
 
 from classifyd.http import HttpConfig
+from tests.unit.http.fakes import World, jpeg
 
 PATHS = ["/classify", "/results", "/metrics", "/docs", "/docs/assets/swagger-ui.css", "/openapi.json", "/nix"]
 

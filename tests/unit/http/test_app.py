@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from tests.unit.http.fakes import World
 
 from classifyd.core.values import Delivery
 from classifyd.http import HttpConfig
+from tests.unit.http.fakes import World
 
 ROUTES = {
     "/classify/{model}": {"post"},

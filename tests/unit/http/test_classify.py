@@ -6,11 +6,11 @@ import threading
 import anyio
 import pytest
 from prometheus_client import REGISTRY
-from tests.unit.http.fakes import NOW, World, answered, jpeg, recorded
 
 from classifyd.core.gate import Limits
 from classifyd.core.values import Reason, Rejected, Settlement, Source, Status
 from classifyd.http import HttpConfig
+from tests.unit.http.fakes import NOW, World, answered, jpeg, recorded
 
 
 def as_form(data, name="cat.jpg"):

@@ -3,10 +3,10 @@
 import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
-from tests.unit.http.fakes import NOW, World
 
 from classifyd.core.values import PartState
 from classifyd.http import HttpConfig
+from tests.unit.http.fakes import NOW, World
 
 KEY = {"Authorization": "Bearer secret"}
 DOWN = PartState(False, "connection refused; start the broker", NOW)

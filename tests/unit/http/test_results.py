@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.unit.http.fakes import NOW, PREDICTION, World, recorded
 from ulid import ULID
 
 from classifyd.core.documents import document
@@ -19,6 +18,7 @@ from classifyd.core.values import (
     Source,
     Status,
 )
+from tests.unit.http.fakes import NOW, PREDICTION, World, recorded
 
 
 def some(count) -> list[Result]:

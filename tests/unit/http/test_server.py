@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from tests.unit.http.fakes import World, answered, jpeg
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Settlement
 from classifyd.http import HttpServer
+from tests.unit.http.fakes import World, answered, jpeg
 
 
 @contextmanager

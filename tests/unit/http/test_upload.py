@@ -6,12 +6,12 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.http.fakes import World, jpeg
 
 from classifyd.core.gate import Limits
 from classifyd.http import HttpConfig
 from classifyd.http.body import FormBody
 from classifyd.http.upload import FORM_OVERHEAD
+from tests.unit.http.fakes import World, jpeg
 
 BOUNDARY = "frontier"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}

@@ -1,9 +1,9 @@
 """The colour model, with all its classes told."""
 
 import pytest
-from verification.kit.colours import LABELS, write_colour_model
 
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from verification.kit.colours import LABELS, write_colour_model
 
 
 @pytest.fixture(scope="module")

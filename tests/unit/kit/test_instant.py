@@ -2,11 +2,10 @@
 
 import socket
 
-from verification.kit.instant import BEST, instant_server
-from verification.kit.pictures import image, jpeg
-
 from classifyd.core.values import Prediction
 from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
+from verification.kit.instant import BEST, instant_server
+from verification.kit.pictures import image, jpeg
 
 
 def test_every_picture_of_a_batch_is_answered() -> None:

@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from verification.kit.pictures import jpeg, without_segment
-from verification.kit.serving.servables import Servables
 
 from classifyd.engines.onnx import OnnxClassifier
+from verification.kit.pictures import jpeg, without_segment
+from verification.kit.serving.servables import Servables
 
 
 @pytest.fixture

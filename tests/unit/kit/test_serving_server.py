@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from verification.kit.pictures import jpeg
-from verification.kit.serving import ServingStandIn, faults
 
 from classifyd.engines.onnx import OnnxClassifier
+from verification.kit.pictures import jpeg
+from verification.kit.serving import ServingStandIn, faults
 
 
 def encoded(colour: str) -> dict[str, str]:

@@ -5,12 +5,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.unit.store.samples import Clock, message, result
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Filter
 from classifyd.operations.backup import backup
 from classifyd.store import Database, copying, read_only
+from tests.unit.store.samples import Clock, message, result
 
 
 @pytest.fixture

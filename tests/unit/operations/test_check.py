@@ -5,12 +5,12 @@ import sqlite3
 
 import pytest
 from kafka.errors import KafkaTimeoutError
-from tests.unit.store.samples import NOON, result
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.operations.check import check_broker, check_database, check_inbox
 from classifyd.sources.folder.config import FolderConfig
 from classifyd.store import Database
+from tests.unit.store.samples import NOON, result
 
 
 def folders(tmp_path, **options):

@@ -4,13 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.store.samples import CAT, NOON, TORN, Clock, message, result
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.names import encode_path
 from classifyd.core.values import Filter
 from classifyd.operations.prune import Pruned, prune
 from classifyd.store import Database, pruning, read_only
+from tests.unit.store.samples import CAT, NOON, TORN, Clock, message, result
 
 DAY = timedelta(days=1)
 

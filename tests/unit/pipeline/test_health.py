@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 import structlog
-from tests.unit.pipeline.fakes import NOW
 
 from classifyd.pipeline.health import Parts
+from tests.unit.pipeline.fakes import NOW
 
 
 @pytest.fixture

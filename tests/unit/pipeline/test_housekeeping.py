@@ -3,7 +3,6 @@ from datetime import timedelta
 
 import structlog
 from prometheus_client import REGISTRY
-from tests.unit.pipeline.fakes import BOUND, NOW, Settlements
 
 from classifyd.core.batching import Batcher
 from classifyd.core.credits import Credits
@@ -12,6 +11,7 @@ from classifyd.pipeline import housekeeping
 from classifyd.pipeline.housekeeping import Housekeeping
 from classifyd.pipeline.intake import Intake
 from classifyd.pipeline.tally import Tally
+from tests.unit.pipeline.fakes import BOUND, NOW, Settlements
 
 
 def test_it_measures_prunes_and_sums_up_the_minute(tmp_path, monkeypatch):

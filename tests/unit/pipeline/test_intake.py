@@ -1,12 +1,12 @@
 import threading
 
 import pytest
-from tests.unit.pipeline.fakes import BOUND, Settlements
 
 from classifyd.core.batching import Batcher
 from classifyd.core.credits import Credits
 from classifyd.core.values import Disposition, Lane, Reason, Rejected, Settlement
 from classifyd.pipeline.intake import Intake
+from tests.unit.pipeline.fakes import BOUND, Settlements
 
 
 @pytest.fixture

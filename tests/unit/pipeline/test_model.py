@@ -1,7 +1,6 @@
 import threading
 
 import pytest
-from tests.unit.pipeline.fakes import BOUND, PREDICTION, FakeClassifier, RecordingPart, Settlements
 
 from classifyd.core.batching import Batcher
 from classifyd.core.credits import Credits
@@ -11,6 +10,7 @@ from classifyd.core.values import Disposition, Lane, Reason, Rejected
 from classifyd.pipeline import watch as watch_module
 from classifyd.pipeline.intake import Intake
 from classifyd.pipeline.model import Model
+from tests.unit.pipeline.fakes import BOUND, PREDICTION, FakeClassifier, RecordingPart, Settlements
 
 
 class Bench:

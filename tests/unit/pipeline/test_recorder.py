@@ -3,12 +3,12 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
-from tests.unit.pipeline.fakes import BOUND, NOW, PREDICTION, FakeStore, RecordingPart, Settlements
 
 from classifyd.core.errors import StoreUnavailable, UnstorableRow
 from classifyd.core.values import Disposition, Message, Reason, Rejected, Status
 from classifyd.pipeline.recorder import MAX_GROUP, PRUNE_AT_ONCE, Recorder
 from classifyd.pipeline.tally import Tally
+from tests.unit.pipeline.fakes import BOUND, NOW, PREDICTION, FakeStore, RecordingPart, Settlements
 
 REFUSAL = Rejected(Reason.TRUNCATED, "the end is missing")
 

@@ -3,11 +3,11 @@ import time
 from dataclasses import replace
 
 import pytest
-from tests.unit.pipeline.fakes import BOUND, FakeOutbox, RecordingPart
 
 from classifyd.core.errors import MessageTooLarge, PublishUnavailable, StoreUnavailable
 from classifyd.core.values import Message
 from classifyd.pipeline.relay import Relay
+from tests.unit.pipeline.fakes import BOUND, FakeOutbox, RecordingPart
 
 
 def message(topic: str, value: bytes) -> Message:

@@ -1,10 +1,9 @@
 import threading
 import time
 
-from tests.unit.pipeline.fakes import BOUND
-
 from classifyd.pipeline.loop import Loop
 from classifyd.pipeline.supervisor import Supervisor
+from tests.unit.pipeline.fakes import BOUND
 
 
 def waiting(name: str) -> tuple[Loop, threading.Event]:

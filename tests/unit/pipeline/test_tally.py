@@ -1,11 +1,11 @@
 from datetime import timedelta
 
 import structlog
-from tests.unit.pipeline.fakes import NOW, PREDICTION, image
 
 from classifyd.core.grouping import NAMED_A_MINUTE
 from classifyd.core.values import Reason, Rejected, Result
 from classifyd.pipeline.tally import Tally
+from tests.unit.pipeline.fakes import NOW, PREDICTION, image
 
 
 def result(outcome) -> Result:

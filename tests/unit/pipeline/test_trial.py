@@ -1,11 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.pipeline.fakes import PREDICTION, FakeClassifier, image
 
 from classifyd.core.errors import Failed, Refused, Unavailable
 from classifyd.core.values import Reason, Rejected
 from classifyd.pipeline.trial import Trial
+from tests.unit.pipeline.fakes import PREDICTION, FakeClassifier, image
 
 
 def trial_of(classifier: FakeClassifier, lowered: list[int] | None = None) -> Trial:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
-from tests.unit.store.samples import Clock
 
 from classifyd.store import Database
 from classifyd.store.sqlite import connect
+from tests.unit.store.samples import Clock
 
 
 @pytest.fixture

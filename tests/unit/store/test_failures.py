@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event
-from tests.unit.store.samples import message, result
 
 from classifyd.core.errors import StoreUnavailable
 from classifyd.core.values import Filter
 from classifyd.store import sqlite
 from classifyd.store.failures import meaning, translated
+from tests.unit.store.samples import message, result
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 from structlog.testing import capture_logs
-from tests.unit.store.samples import message, result
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Filter
 from classifyd.store import Database, database, mounts, read_only, schema, tables
+from tests.unit.store.samples import message, result
 
 WIDER = """
 import sqlalchemy as sa

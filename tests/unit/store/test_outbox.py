@@ -3,10 +3,10 @@
 import sqlite3
 
 import pytest
-from tests.unit.store.samples import NOON, message, result
 
 from classifyd.store import outbox as module
 from classifyd.store.sqlite import connect
+from tests.unit.store.samples import NOON, message, result
 
 
 @pytest.mark.parametrize(

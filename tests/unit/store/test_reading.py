@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from tests.unit.store.samples import CAT, TORN, result
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.values import Filter, Status
 from classifyd.store import Database, read_only, reading
 from classifyd.store.sqlite import connect
+from tests.unit.store.samples import CAT, TORN, result
 
 
 def written(database, count):

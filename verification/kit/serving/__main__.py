@@ -5,12 +5,11 @@ import signal
 import threading
 from pathlib import Path
 
-from verification.kit.serving.server import ServingStandIn
-
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.card import read_card
 from classifyd.engines.labels import read_labels
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from verification.kit.serving.server import ServingStandIn
 
 
 def main() -> None:

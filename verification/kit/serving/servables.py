@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from classifyd.core.errors import Failed
+from classifyd.core.ports import Classifier
+from classifyd.core.values import Image, Origin, Prediction, Rejected, Source
 from verification.kit.serving.protocol import (
     INPUT,
     SIGNATURE,
@@ -24,10 +27,6 @@ from verification.kit.serving.protocol import (
     error_answer,
     tensor_info,
 )
-
-from classifyd.core.errors import Failed
-from classifyd.core.ports import Classifier
-from classifyd.core.values import Image, Origin, Prediction, Rejected, Source
 
 AVAILABLE = "AVAILABLE"
 

@@ -11,11 +11,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+from classifyd.core.ports import Classifier
 from verification.kit.serving.faults import Fault
 from verification.kit.serving.protocol import Answer, Request
 from verification.kit.serving.servables import Servables
-
-from classifyd.core.ports import Classifier
 
 _REMEMBERED = 10_000
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from verification.kit.colours import LABELS, write_colour_model
-from verification.kit.pictures import image, jpeg, without_segment
 
 from classifyd.core.errors import ConfigurationError, Failed
 from classifyd.core.values import Prediction, Reason, Rejected
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from verification.kit.colours import LABELS, write_colour_model
+from verification.kit.pictures import image, jpeg, without_segment
 
 
 def classifier(folder: Path, **options: Any) -> OnnxClassifier:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from verification.kit.pictures import jpeg, without_segment
 
 from classifyd.core.errors import Failed
 from classifyd.core.values import Reason, Rejected
@@ -15,6 +14,7 @@ from classifyd.engines.card import Preprocessing
 from classifyd.engines.onnx import pixels as module
 from classifyd.engines.onnx.budget import PixelBudget
 from classifyd.engines.onnx.pixels import Pixelator
+from verification.kit.pictures import jpeg, without_segment
 
 
 def pixelator(**wanted: object) -> Pixelator:

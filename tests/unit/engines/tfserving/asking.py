@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from verification.kit.pictures import image, jpeg
-from verification.kit.serving import ServingStandIn
-
 from classifyd.core.values import Prediction
 from classifyd.engines.tfserving import TFServingClassifier
+from verification.kit.pictures import image, jpeg
+from verification.kit.serving import ServingStandIn
 
 Connect = Callable[..., TFServingClassifier]
 RED, GREEN = image(jpeg("red")), image(jpeg("green"))

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from verification.kit.colours import LABELS, write_colour_model
-from verification.kit.serving import ServingStandIn
 
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
 from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
+from verification.kit.colours import LABELS, write_colour_model
+from verification.kit.serving import ServingStandIn
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,13 @@
 """What every kind of answer of a model server means."""
 
 import pytest
-from tests.unit.engines.tfserving.asking import GREEN, RED, Connect, labels_of
-from verification.kit.serving import ServingStandIn, faults
 
 from classifyd.core.errors import ClassifierError, Failed, Refused, Unavailable
 from classifyd.core.values import Prediction
 from classifyd.engines.onnx import OnnxClassifier
 from classifyd.engines.tfserving import TFServingClassifier
+from tests.unit.engines.tfserving.asking import GREEN, RED, Connect, labels_of
+from verification.kit.serving import ServingStandIn, faults
 
 
 @pytest.mark.parametrize(

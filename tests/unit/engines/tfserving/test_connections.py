@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.unit.engines.tfserving.asking import RED, Connect, labels_of
-from verification.kit.serving import ServingStandIn, faults
 
 from classifyd.core.errors import Unavailable
 from classifyd.engines.onnx import OnnxClassifier
 from classifyd.engines.tfserving import TFServingClassifier, api
+from tests.unit.engines.tfserving.asking import RED, Connect, labels_of
+from verification.kit.serving import ServingStandIn, faults
 
 SHORT = 0.4  # seconds: long enough for the stand-in, short enough to wait for
 

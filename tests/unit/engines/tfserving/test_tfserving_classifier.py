@@ -4,15 +4,15 @@ import math
 from pathlib import Path
 
 import pytest
-from tests.unit.engines.tfserving.asking import RED, Connect, labels_of
-from verification.kit.colours import LABELS
-from verification.kit.pictures import image, jpeg
-from verification.kit.serving import ServingStandIn
 
 from classifyd.core.errors import ConfigurationError, Unavailable
 from classifyd.core.values import Prediction
 from classifyd.engines.onnx import OnnxClassifier
 from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
+from tests.unit.engines.tfserving.asking import RED, Connect, labels_of
+from verification.kit.colours import LABELS
+from verification.kit.pictures import image, jpeg
+from verification.kit.serving import ServingStandIn
 
 
 def test_it_answers_as_the_embedded_engine_does(

@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from tests.unit.engines.tfserving.asking import RED, Connect, labels_of, versions_asked
-from verification.kit.serving import ServingStandIn, faults
 
 from classifyd.core.errors import Unavailable
 from classifyd.core.values import Prediction
 from classifyd.engines.onnx import OnnxClassifier
 from classifyd.engines.tfserving import TFServingClassifier
+from tests.unit.engines.tfserving.asking import RED, Connect, labels_of, versions_asked
+from verification.kit.serving import ServingStandIn, faults
 
 
 def test_the_newest_served_version_is_asked_by_number(

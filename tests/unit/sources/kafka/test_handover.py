@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from tests.unit.sources.kafka.fakes import DONE, FakeInlet
 
 from classifyd.core.gate import Limits
 from classifyd.core.values import Disposition, Reason, Settlement
 from classifyd.sources.kafka import handover as module
 from classifyd.sources.kafka.handover import Handover
 from classifyd.sources.kafka.partitions import Partitions
+from tests.unit.sources.kafka.fakes import DONE, FakeInlet
 
 WHERE = TopicPartition("pictures", 2)
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
