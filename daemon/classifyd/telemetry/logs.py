@@ -14,7 +14,7 @@ _LIBRARY_LEVELS = {
     "kafka.cluster": logging.CRITICAL,
     "kafka.coordinator": logging.CRITICAL,
     "kafka.net": logging.CRITICAL,
-    "watchdog": logging.WARNING,
+    "watchdog": logging.ERROR,  # the folder source tells of lost events itself
     "alembic": logging.WARNING,
     "uvicorn": logging.WARNING,
     "uvicorn.access": logging.CRITICAL,
