@@ -142,7 +142,8 @@ class Recorder:
             return self._record([], published) and all(self._record_alone(entry) for entry in kept)
         if recorded is None:
             return False
-        metrics.stage_duration.labels("record").observe(time.monotonic() - started)
+        if recorded:
+            metrics.stage_duration.labels("record").observe(time.monotonic() - started)
         self.committed()
         for entry, result in zip(kept, recorded, strict=True):
             self._settle(entry, result)
