@@ -10,7 +10,7 @@ from types import FrameType
 
 import classifyd
 from classifyd.bootstrap.assembly import Assembly, Serve, assemble
-from classifyd.core.errors import ConfigurationError
+from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.ports import Service
 from classifyd.core.values import Progress
 from classifyd.pipeline.supervisor import Supervisor
@@ -41,7 +41,7 @@ class Daemon:
         self._supervisor = Supervisor()
         self._started = time.monotonic()
         self._seconds = 0.0
-        self._unpublished = 0
+        self._unpublished: int | None = 0
 
     def run(self, on_tick: Callable[[Progress], None] | None = None) -> int:
         """Works until SIGTERM or SIGINT, until a part dies, or (with `once`) until all is worked off.
@@ -57,7 +57,8 @@ class Daemon:
         emit(DaemonStarted(version=classifyd.__version__, instance=self._assembly.database.instance))
         self._supervisor.start(self._assembly.services)
         awaited = [source.name for source in self._assembly.sources] if self._once else []
-        while not self._supervisor.wait(awaited, TICK):
+        nothing_to_do = self._once and not awaited
+        while not (nothing_to_do or self._supervisor.wait(awaited, TICK)):
             if on_tick is not None:
                 on_tick(self._assembly.progress())
         self._stop()
@@ -75,7 +76,9 @@ class Daemon:
         ]
         if unhandled := self._unhandled():
             lines.append(f"{unhandled} could not be handled: see the log")
-        if self._unpublished:
+        if self._unpublished is None:
+            lines.append("the outbox could not be read: see the log")
+        elif self._unpublished:
             lines.append(f"{self._unpublished} messages wait in the outbox: the next run publishes them")
         return lines
 
@@ -98,13 +101,14 @@ class Daemon:
         assembly.recorder.flush(max(0.0, deadline - time.monotonic()))
         self._end(assembly.settlers, deadline)
         if assembly.http is not None:
-            self._end([assembly.http], deadline)
+            assembly.http.stop()
         if assembly.relay is not None:
             assembly.relay.stop_within(max(0.0, deadline - time.monotonic()))
             self._supervisor.join([assembly.relay], deadline)
             assembly.recorder.flush(max(0.0, deadline - time.monotonic()))
-            self._unpublished = assembly.database.outbox.count()
-        if self._end([assembly.housekeeping, assembly.recorder], deadline) and self._all_ended():
+            self._unpublished = self._count_unpublished()
+        self._end([assembly.housekeeping, assembly.recorder], deadline)
+        if self._supervisor.join(assembly.services, deadline):
             assembly.close()
         self._seconds = time.monotonic() - self._started
         if not self._once:
@@ -115,8 +119,11 @@ class Daemon:
             service.stop()
         return self._supervisor.join(services, deadline)
 
-    def _all_ended(self) -> bool:
-        return self._supervisor.join(self._assembly.services, time.monotonic())
+    def _count_unpublished(self) -> int | None:
+        try:
+            return self._assembly.database.outbox.count()
+        except StoreUnavailable:  # told already by the parts that need the database
+            return None
 
     def _reason(self) -> str:
         death = self._supervisor.death
@@ -125,7 +132,7 @@ class Daemon:
     def _conclude(self) -> int:
         death = self._supervisor.death
         if death is None:
-            return 1 if self._once and (self._unhandled() or self._unpublished) else 0
+            return 1 if self._once and (self._unhandled() or self._unpublished != 0) else 0
         if isinstance(death.error, ConfigurationError):
             raise death.error
         emit(

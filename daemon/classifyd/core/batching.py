@@ -25,7 +25,7 @@ class Batcher(Generic[T]):
     def __init__(self, max_items: int, max_bytes: int) -> None:
         self._max_items = max_items
         self._max_bytes = max_bytes
-        self._lanes: dict[Lane, deque[tuple[T, int]]] = {lane: deque() for lane in Lane}
+        self._lanes: dict[Lane, deque[tuple[T, int, bool]]] = {lane: deque() for lane in Lane}
         self._interactive_run = 0
 
     def __len__(self) -> int:
@@ -39,13 +39,13 @@ class Batcher(Generic[T]):
         """Lowers or raises the size of batches taken from now on; at least 1."""
         self._max_items = max(1, max_items)
 
-    def add(self, item: T, size: int, lane: Lane) -> None:
-        """Queues an item of `size` bytes at the end of its lane."""
-        self._lanes[lane].append((item, size))
+    def add(self, item: T, size: int, lane: Lane, alone: bool = False) -> None:
+        """Queues an item of `size` bytes at the end of its lane; `alone` makes it a batch of its own."""
+        self._lanes[lane].append((item, size, alone))
 
     def put_back(self, item: T, size: int, lane: Lane) -> None:
         """Queues an item again that was taken, at the head of its lane."""
-        self._lanes[lane].appendleft((item, size))
+        self._lanes[lane].appendleft((item, size, False))
 
     def take(self, lanes: Collection[Lane] = ALL_LANES) -> list[T]:
         """The next batch of these lanes; empty when nothing waits in them."""
@@ -56,17 +56,19 @@ class Batcher(Generic[T]):
         batch: list[T] = []
         total = 0
         while queue and len(batch) < self._max_items:
-            item, size = queue[0]
-            if batch and total + size > self._max_bytes:
+            item, size, alone = queue[0]
+            if batch and (alone or total + size > self._max_bytes):
                 break
             queue.popleft()
             batch.append(item)
             total += size
+            if alone:
+                break
         return batch
 
     def clear(self, lane: Lane) -> list[T]:
         """Removes everything that waits in a lane, and returns it."""
-        items = [item for item, _size in self._lanes[lane]]
+        items = [item for item, _size, _alone in self._lanes[lane]]
         self._lanes[lane].clear()
         return items
 

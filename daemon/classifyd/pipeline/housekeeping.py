@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import disk_usage
@@ -66,8 +67,9 @@ class Housekeeping:
         oldest = [since for intake in self._intakes if (since := intake.oldest()) is not None]
         metrics.oldest_waiting.set(time.monotonic() - min(oldest) if oldest else 0.0)
         for label, folder in self._folders.items():
-            if folder.exists():
-                metrics.disk_free.labels(label).set(disk_usage(folder).free)
+            with suppress(OSError):  # missing or away: its own part tells so
+                free = disk_usage(folder).free
+                metrics.disk_free.labels(label).set(free)
 
     def _summarise(self) -> None:
         self._tally.close_minute()

@@ -149,6 +149,13 @@ class Intake:
         for waiting in handed_back:
             waiting.delivery.settle(Settlement.retry(closed or ""))
 
+    def try_alone(self, waiting: Waiting) -> None:
+        """Queues what was taken at the end of its lane, as a batch of its own."""
+        with self._lock:
+            size = waiting.delivery.image.size_bytes
+            self._batcher.add(waiting, size, waiting.lane, alone=True)
+            self._work.notify_all()
+
     def limit_batch(self, max_items: int) -> None:
         """Batches hold no more than this from now on."""
         with self._lock:

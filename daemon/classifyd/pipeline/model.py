@@ -42,13 +42,22 @@ class Model:
         self._engine = engine
         self._intake = intake
         self._record = record
+        self._configured_batch = max_batch
         self._max_batch = max_batch
         self._ramp = max_batch
         self._lock = threading.Lock()
-        self._suspects = Suspects()
-        self._parked: dict[str, Waiting] = {}
+        self._suspects: Suspects[Waiting] = Suspects()
         self._trial = Trial(classifier, self._lower_batch)
-        self.watch = Watch(self.name, classifier, self._trial, intake, part, refresh, self._offer_suspects)
+        self.watch = Watch(
+            self.name,
+            classifier,
+            self._trial,
+            intake,
+            part,
+            refresh,
+            on_tick=self._offer_suspects,
+            on_new_version=self._restore_batch,
+        )
         both = [
             Loop(f"{self.name}-worker-{number + 1}", lambda: self._work(ALL_LANES), self.stop)
             for number in range(concurrency)
@@ -129,11 +138,9 @@ class Model:
         condemned = False
         with self._lock:
             if isinstance(error, Unavailable):
-                self._suspects.unanswered(key, now)
+                self._suspects.unanswered(key, waiting, now)
             else:
-                condemned = self._suspects.failed(key, now)
-            if not condemned:
-                self._parked[key] = waiting
+                condemned = self._suspects.failed(key, waiting, now)
         if condemned:
             detail = f"the model failed on this picture alone, again and again over an hour: {error}"
             self._record(waiting.delivery, Rejected(Reason.MODEL_FAILED, detail))
@@ -142,13 +149,19 @@ class Model:
 
     def _offer_suspects(self) -> None:
         with self._lock:
-            due = [self._parked.pop(str(key)) for key in self._suspects.take_due(time.monotonic())]
-        self._intake.put_back(due)
+            due = self._suspects.take_due(time.monotonic())
+        for waiting in due:
+            self._intake.try_alone(waiting)
 
     def _lower_batch(self, max_items: int) -> None:
         emit(BatchLowered(model=self.name, max_batch=max_items))
         self._max_batch = max_items
         self._limit_batch(max_items)
+
+    def _restore_batch(self) -> None:
+        """Another version may accept what the last one refused."""
+        self._max_batch = self._configured_batch
+        self._limit_batch(self._max_batch)
 
     def _limit_batch(self, max_items: int) -> None:
         """After an outage batches start at one and double: an overloaded model is not hit by full ones, and

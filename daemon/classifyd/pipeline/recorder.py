@@ -82,35 +82,35 @@ class Recorder:
     def flush(self, timeout: float) -> bool:
         """Waits until nothing waits to be written; False when `timeout` seconds did not suffice."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._has_work() and not self._busy, timeout)
+            return self._changed.wait_for(
+                lambda: not (self._waiting or self._published or self._busy), timeout
+            )
 
     def run(self) -> None:
         """Writes until stopped and worked off; what cannot be written by then is left unsettled."""
         self._part.up()
         while True:
             with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                while not self._has_work():
+                while not (self._waiting or self._published):
                     if self._stopped:
                         return
+                    if self._prune_before is not None:
+                        break
                     self._changed.wait(LONGEST_IDLE)
                 self._busy = True
                 taken = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
                 published, self._published = self._published, []
-                prune_before, self._prune_before = self._prune_before, None
             if not self._record([self._entry(*item) for item in taken], published):
                 return
-            if prune_before is not None:
-                self._prune(prune_before)
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+            self._prune_some()
 
     def stop(self) -> None:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-
-    def _has_work(self) -> bool:
-        return bool(self._waiting or self._published or self._prune_before)
 
     def _entry(self, delivery: Delivery, outcome: Outcome, model: str) -> _Entry:
         image = delivery.image
@@ -155,7 +155,8 @@ class Recorder:
             recorded = self._write_patiently([entry], [])
         except UnstorableRow as error:
             outcome = Rejected(Reason.NOT_RECORDABLE, f"the database refuses its data: {error}")
-            result = replace(entry.result, outcome=outcome, width=None, height=None)
+            result = replace(entry.result, outcome=outcome, width=None, height=None, stored_path=None)
+            result = replace(result, stored_path=entry.delivery.place(result))
             entry = replace(entry, result=result, messages=self._compose(result, entry.delivery))
             recorded = self._write_patiently([entry], [])
         if recorded is None:
@@ -186,11 +187,17 @@ class Recorder:
                 self._part.up()
                 return recorded
 
-    def _prune(self, before: datetime) -> None:
+    def _prune_some(self) -> None:
+        """Deletes a few rows and leaves the rest for later: nobody waits for it, a stop least of all."""
+        with self._changed:
+            before, self._prune_before = self._prune_before, None
+            if before is None or self._stopped:
+                return
         try:
             deleted = self._store.prune_outbox(before, PRUNE_AT_ONCE)
         except StoreUnavailable as error:
             self._part.down(str(error))
             return
+        self._part.up()
         if deleted == PRUNE_AT_ONCE:
             self.prune_outbox(before)

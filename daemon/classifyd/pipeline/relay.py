@@ -15,6 +15,7 @@ from classifyd.telemetry.pipeline import ValueOmitted
 BATCH_BYTES = 8 * 2**20
 PUBLISH_TIMEOUT = 30.0
 LONGEST_IDLE = 5.0
+MEASURE_EVERY = 5.0
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Relay:
         self._blocked: dict[str, _Blocked] = {}
         self._changed = threading.Condition()
         self._hinted = True
+        self._measure_at = 0.0
         self._stop_at: float | None = None
 
     def hint(self) -> None:
@@ -66,12 +68,8 @@ class Relay:
         self._part.up()
         try:
             while not self._ended():
-                if not self._publish_next():
-                    with self._changed:
-                        if self._stop_at is not None:
-                            return
-                        self._changed.wait_for(self._awakened, self._idle_seconds())
-                        self._hinted = False
+                if not self._publish_next() and not self._rest():
+                    return
         finally:
             self._publisher.close(self._seconds_left())
 
@@ -85,8 +83,18 @@ class Relay:
                 self._stop_at = time.monotonic() + seconds
             self._changed.notify_all()
 
-    def _awakened(self) -> bool:
-        return self._hinted or self._stop_at is not None
+    def _rest(self) -> bool:
+        """Waits until there may be something to send; False when it is stopped and nothing will come."""
+        with self._changed:
+            seconds = self._idle_seconds()
+            if self._stop_at is None:
+                self._changed.wait_for(lambda: self._hinted or self._stop_at is not None, seconds)
+            elif not self._blocked or time.monotonic() + seconds >= self._stop_at:
+                return False
+            else:  # a topic that failed may be back before the time given is over
+                self._changed.wait(seconds)
+            self._hinted = False
+            return True
 
     def _ended(self) -> bool:
         return self._stop_at is not None and time.monotonic() >= self._stop_at
@@ -106,17 +114,24 @@ class Relay:
         resting = [topic for topic, blocked in self._blocked.items() if blocked.until > now]
         try:
             batch = self._outbox.pending(self._after, resting, BATCH_BYTES)
-            metrics.outbox_pending.set(self._outbox.count() if resting or not batch else len(batch))
+            self._measure(now)
         except StoreUnavailable as error:
             self._part.down(str(error))
             return False
         if not batch:
+            self._tell()
             return False
         started = time.monotonic()
         outcomes = self._publisher.publish(batch, self._seconds_left())
         metrics.stage_duration.labels("publish").observe(time.monotonic() - started)
         self._conclude(batch, outcomes)
         return True
+
+    def _measure(self, now: float) -> None:
+        """Counts what waits, now and then only: counting a long backlog takes its time."""
+        if now >= self._measure_at:
+            self._measure_at = now + MEASURE_EVERY
+            metrics.outbox_pending.set(self._outbox.count())
 
     def _conclude(self, batch: list[Pending], outcomes: Mapping[int, PublishError | None]) -> None:
         """Marks what went out. The first failure of a topic ends it for now: what follows keeps its order."""

@@ -14,7 +14,7 @@ class Death:
     """A service that ended by an exception."""
 
     service: str
-    error: Exception
+    error: BaseException
 
 
 class Supervisor:
@@ -66,7 +66,7 @@ class Supervisor:
         death = None
         try:
             service.run()
-        except Exception as error:  # noqa: BLE001 - whatever ends a part ends the daemon, with its reason
+        except BaseException as error:  # noqa: BLE001 - whatever ends a part ends the daemon, with its reason
             death = Death(service.name, error)
         self.death = self.death or death
         self._ended.add(service.name)

@@ -12,14 +12,16 @@ from classifyd.pipeline.trial import Trial
 
 FIRST_PROBE = 0.25
 LONGEST_PROBE = 30.0
-SUSPECTS_EVERY = 1.0
+LONGEST_RETRY_AFTER = 300.0
+TICK = 1.0
 
 
 class Watch:
     """A service. The intake is closed until the model has answered for the control picture, and again from
     `went_away` until it does so once more; probes are spaced by exponential backoff, which only a batch
     that was answered resets. While the model answers, it is asked for its state every `refresh` seconds,
-    so that an outage is noticed without traffic; and `offer_suspects` is called about every second.
+    so that an outage is noticed without traffic, and `on_tick` is called about every second.
+    `on_new_version` is called when another version answers than before.
     """
 
     def __init__(
@@ -30,7 +32,8 @@ class Watch:
         intake: Intake,
         part: Part,
         refresh: float,
-        offer_suspects: Callable[[], None],
+        on_tick: Callable[[], None],
+        on_new_version: Callable[[], None],
     ) -> None:
         self._model = model
         self._classifier = classifier
@@ -38,7 +41,8 @@ class Watch:
         self._intake = intake
         self._part = part
         self._refresh = refresh
-        self._offer_suspects = offer_suspects
+        self._on_tick = on_tick
+        self._on_new_version = on_new_version
         self._backoff = Backoff(FIRST_PROBE, LONGEST_PROBE)
         self._changed = threading.Condition()
         self._away = True
@@ -70,7 +74,7 @@ class Watch:
         """The model did not answer: nothing is taken for it until it does."""
         with self._changed:
             self._away = True
-            self._retry_after = getattr(error, "retry_after", None) or 0.0
+            self._retry_after = min(LONGEST_RETRY_AFTER, getattr(error, "retry_after", None) or 0.0)
             if self._answered:
                 self._answered = False
                 self._backoff.reset()
@@ -99,20 +103,30 @@ class Watch:
         with self._changed:
             if self._away:  # a worker met an outage while this probe was under way
                 return
-            self.info = info
-            self._part.up(f"version {info.version}, {len(info.labels)} classes")
+            self._note(info)
             self._intake.open()
 
     def _stay_open(self) -> None:
-        for _ in range(max(1, round(self._refresh / SUSPECTS_EVERY))):
-            self._offer_suspects()
+        for _ in range(max(1, round(self._refresh / TICK))):
+            self._on_tick()
             with self._changed:
-                if self._changed.wait_for(lambda: self._away or self._stopped, SUSPECTS_EVERY):
+                if self._changed.wait_for(lambda: self._away or self._stopped, TICK):
                     return
         try:
-            self.info = self._classifier.probe()
+            info = self._classifier.probe()
         except (Unavailable, ConfigurationError) as error:
             self.went_away(error)
+            return
+        with self._changed:
+            if not self._away:
+                self._note(info)
+
+    def _note(self, info: ModelInfo) -> None:
+        changed = self.info is not None and self.info.version != info.version
+        self.info = info
+        self._part.up(f"version {info.version}, {len(info.labels)} classes")
+        if changed:
+            self._on_new_version()
 
     def _stopped_within(self, seconds: float) -> bool:
         with self._changed:

@@ -71,3 +71,12 @@ def test_the_size_of_batches_can_be_changed_and_a_lane_cleared():
     assert len(batcher.take()) == 1
     assert len(batcher.clear(Lane.BULK)) == 4
     assert batcher.take() == []
+
+
+def test_what_is_to_be_tried_alone_is_a_batch_of_its_own_in_its_turn():
+    batcher: Batcher[str] = Batcher(8, 100)
+    for name in ("a", "b"):
+        batcher.add(name, 1, Lane.BULK)
+    batcher.add("suspect", 1, Lane.BULK, alone=True)
+    batcher.add("c", 1, Lane.BULK)
+    assert [batcher.take(), batcher.take(), batcher.take()] == [["a", "b"], ["suspect"], ["c"]]

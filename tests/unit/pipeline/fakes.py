@@ -100,7 +100,7 @@ class FakeClassifier:
 
     def __init__(self, answer: Callable[[Image], Answer] = lambda _image: PREDICTION) -> None:
         self.answer = answer
-        self.max_batch = 1000
+        self.version = "1"
         self.control: Answer | None = None
         self.probe_error: Exception | None = None
         self.calls: list[list[str]] = []
@@ -117,7 +117,7 @@ class FakeClassifier:
     def probe(self) -> ModelInfo:
         if self.probe_error is not None:
             raise self.probe_error
-        return ModelInfo("resnet", "onnx", "1", ("cat", "dog"))
+        return ModelInfo("resnet", "onnx", self.version, ("cat", "dog"))
 
     def close(self) -> None:
         self.closed = True

@@ -75,7 +75,7 @@ def quick(monkeypatch):
     """Probes and suspects are due at once: the policies of when have tests of their own."""
     monkeypatch.setattr(watch_module, "FIRST_PROBE", 0.001)
     monkeypatch.setattr(watch_module, "LONGEST_PROBE", 0.01)
-    monkeypatch.setattr(watch_module, "SUSPECTS_EVERY", 0.01)
+    monkeypatch.setattr(watch_module, "TICK", 0.01)
 
 
 def test_pictures_of_both_lanes_are_answered_once_the_model_is_up():
@@ -220,7 +220,7 @@ def test_a_picture_that_alone_gets_no_answer_waits_and_is_not_condemned(monkeypa
 
 
 def test_a_picture_is_condemned_when_its_hour_is_over(monkeypatch):
-    monkeypatch.setattr(Suspects, "failed", lambda self, key, now: True)
+    monkeypatch.setattr(Suspects, "failed", lambda self, key, item, now: True)
 
     def answer(_picture):
         raise Failed("internal")
@@ -280,3 +280,60 @@ def test_nothing_is_settled_for_what_still_waits_when_the_model_stops():
         bench.part.wait(up=False)
         bench.offer("bulk.jpg")
     assert bench.settlements.taken == {}
+
+
+def test_a_suspect_that_is_delivered_again_meanwhile_is_answered_both_times(monkeypatch):
+    monkeypatch.setattr("classifyd.core.suspects.FIRST_DELAY", 0.05)
+    failures = [Failed("internal")] * 4
+
+    def answer(_picture):
+        if failures:
+            raise failures.pop()
+        return PREDICTION
+
+    with Bench(FakeClassifier(answer)) as bench:
+        bench.part.wait(up=True)
+        recorded = []
+        bench.model._record = lambda delivery, outcome: (
+            recorded.append(outcome),
+            bench.record(delivery, outcome),
+        )
+        bench.offer("odd")
+        bench.offer("odd")
+        with bench.changed:
+            assert bench.changed.wait_for(lambda: recorded == [PREDICTION, PREDICTION], BOUND)
+    assert bench.errors == []
+
+
+def test_a_suspect_is_tried_apart_from_others(monkeypatch):
+    monkeypatch.setattr("classifyd.core.suspects.FIRST_DELAY", 0.05)
+    classifier = FakeClassifier()
+    patience = [Unavailable("timed out")] * 3
+
+    def answer(picture):
+        if picture.origin.name == "odd" and patience:
+            raise patience.pop()
+        return PREDICTION
+
+    classifier.answer = answer
+    with Bench(classifier) as bench:
+        bench.part.wait(up=True)
+        bench.offer("odd")
+        for number in range(40):
+            bench.offer(str(number))
+        bench.wait_recorded("odd", *map(str, range(40)))
+    tries = [call for call in classifier.calls if "odd" in call]
+    assert all(call == ["odd"] for call in tries[-2:])
+
+
+def test_another_version_may_accept_larger_batches_again():
+    classifier = FakeClassifier()
+    with Bench(classifier, refresh=0.01) as bench:
+        bench.part.wait(up=True)
+        bench.model._lower_batch(1)
+        classifier.version = "2"
+        with bench.part.changed:
+            assert bench.part.changed.wait_for(lambda: "version 2" in bench.part.state[1], BOUND)
+        bench.model.watch.went_away(Unavailable("held back by the test"))
+        assert bench.model.info.version == "2"
+        assert bench.model._max_batch == 8

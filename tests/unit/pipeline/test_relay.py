@@ -173,6 +173,26 @@ def test_an_unreadable_outbox_is_told_and_tried_again(started):
     bench.part.wait(up=True)
 
 
+def test_an_outbox_that_can_be_read_again_and_is_empty_is_up_again(started):
+    bench = started(
+        prepare=lambda bench: setattr(bench.outbox, "errors", [StoreUnavailable("locked")] * 1000)
+    )
+    bench.part.wait(up=False)
+    bench.outbox.errors.clear()
+    bench.relay.hint()
+    bench.part.wait(up=True)
+
+
+def test_a_stop_waits_for_a_topic_that_comes_back_in_time(started):
+    errors = [PublishUnavailable("no leader")]
+    bench = Bench([message("out", b"1")])
+    bench.publisher.fail = lambda _pending: errors.pop() if errors else None
+    bench.relay.stop_within(BOUND)
+    bench.thread.start()
+    bench.thread.join(BOUND)
+    assert bench.publisher.sent == [("out", b"1")]
+
+
 def test_a_stop_publishes_first_what_waits(started):
     bench = Bench([message("out", b"%d" % number) for number in range(7)])
     bench.relay.stop_within(BOUND)
