@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from classifyd.bootstrap import Daemon
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
-from classifyd.pipeline.housekeeping import Housekeeping
-from classifyd.settings import load
 from tests.integration.test_bad_input import JPEG
 from verification.kit.daemon import DaemonProcess, free_port
 from verification.kit.serving import ServingStandIn, faults
@@ -152,22 +149,6 @@ def test_a_failed_picture_is_requeued(tmp_path):
         assert daemon.stop() == 0
     assert [row["status"] for row in daemon.rows()] == ["rejected", "classified"]
     assert list(daemon.failed.iterdir()) == []
-
-
-def test_a_part_that_dies_stops_the_daemon_with_its_reason(tmp_path, monkeypatch):
-    def fail(_self: Housekeeping) -> None:
-        raise OSError("the disk is gone")
-
-    monkeypatch.setattr(Housekeeping, "run", fail)
-    monkeypatch.chdir(tmp_path)
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    ticks = []
-    try:
-        assert Daemon(load(None, {"http": {"enabled": False}}), once=False).run(ticks.append) == 1
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-    assert ticks
 
 
 def test_copied_models_are_used(tmp_path):
