@@ -123,6 +123,19 @@ def test_offsets_with_gaps_are_committed_to_the_end(broker, names):
         wait_until(lambda: committed(broker, group, topic) == ends(broker, topic), "the last commit")
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_records_of_compressed_batches_are_delivered(broker, names, codec):
+    topic, group = make_topic(broker, names[0], partitions=1), names[1]
+    values = [b"picture %d" % number * 10_000 for number in range(20)]
+    with producing(broker, compression_type=codec, linger_ms=200) as producer:
+        for value in values:
+            producer.send(topic, value)
+    with running(broker, topic, group) as one:
+        assert [delivery.image.data for delivery in one.wait_for(20)] == values
+        one.settle_all()
+        wait_until(lambda: committed(broker, group, topic) == {0: 20}, "the last commit")
+
+
 def test_tombstones_are_skipped_and_committed_past(broker, names):
     topic, group = make_topic(broker, names[0], partitions=1), names[1]
     send_all(broker, topic, [None, b"picture", None])
