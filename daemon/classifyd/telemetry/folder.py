@@ -9,6 +9,7 @@ from classifyd.telemetry.events import Event, emit
 
 __all__ = [
     "ClaimVanished",
+    "ClaimsOutOfReach",
     "ClaimsTakenOver",
     "EventsLost",
     "FileUnreadable",
@@ -94,6 +95,15 @@ class LocksUnavailable(Event):
     message: ClassVar[str] = "the inbox's disk has no locks: claims of a dead daemon are not taken over here"
     inbox: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimsOutOfReach(Event):
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "claims of another daemon cannot be taken over; it is tried at every full scan"
+    path: str
+    reason: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,47 @@ def test_claims_of_a_live_instance_are_left_until_it_dies(world: World) -> None:
     world.rows(3)
 
 
+def test_claims_of_another_user_are_told_once_with_a_remedy_and_stop_nothing(
+    world: World, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(world, "TWO", 1)
+    real, refused = Path.rename, []
+
+    def refuse(self: Path, target: Any) -> Any:
+        if self.parent.name == "TWO":
+            refused.append(self)
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    world.restart(instance="ONE", rescan_interval=0.05)
+    until(lambda: len(refused) >= 2)
+    (world.inbox / "cat.jpg").write_bytes(jpeg(77))
+    world.rows(1)
+    (warning,) = [event for event in told if isinstance(event, folder.ClaimsOutOfReach)]
+    assert warning.path == str(Layout(world.inbox).claims_of("TWO"))
+    assert "a common group" in warning.remedy
+
+
+def test_own_claims_that_cannot_be_listed_are_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = claim(world, "ONE", 1)
+    real, denied = os.scandir, [True]
+
+    def refuse(path: Any = ".") -> Any:
+        if denied and str(path) == str(Layout(world.inbox).claims_of("ONE")):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    world.restart()
+    until(lambda: "cannot take up what was claimed" in world.part.last)
+    denied.clear()
+    (row,) = world.rows(1)
+    assert [row.origin.key] == keys
+
+
 def test_two_daemons_share_an_inbox_and_each_file_is_recorded_once(tmp_path: Path) -> None:
     one, two = World(tmp_path), World(tmp_path)
     one.inbox.mkdir()

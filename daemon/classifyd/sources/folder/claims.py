@@ -75,6 +75,8 @@ class Claims:
             self._open_new()
         source = self._layout.inbox / relative
         for _ in range(_ATTEMPTS):
+            if os.path.lexists(self._mine / self._claim / relative):
+                self._open_new()  # the file system takes a claimed file's name and this one for the same
             target = self._mine / self._claim / relative
             try:
                 source.rename(target)
@@ -91,42 +93,53 @@ class Claims:
         raise OSError(f"cannot claim {encode_path(source)}: its claim folder keeps vanishing")
 
     def left_behind(self) -> Iterator[Taken]:
-        """What this instance claimed in an earlier life."""
+        """What this instance claimed in an earlier life. Raises OSError when its folder cannot be listed."""
         for claim in _folders(self._mine):
             if claim != self._claim:
                 yield from self._files_of(claim)
                 _clear(self._mine / claim)
 
-    def take_over(self) -> dict[str, list[Taken]]:
+    def take_over(self, unable: Callable[[Path, OSError], None]) -> dict[str, list[Taken]]:
         """The claims of other instances that are dead (their lock is free), by instance; they are this
-        instance's from now on, their keys unchanged."""
+        instance's from now on, their keys unchanged.
+
+        `unable` is told of every folder whose claims cannot be had now, as another user's may be.
+        """
         found: dict[str, list[Taken]] = {}
-        for other in _folders(self._layout.claimed):
-            if other != self._instance and (taken := self._take_from(other)):
-                found[other] = taken
+        for other in self._others(unable):
+            try:
+                for taken in self._take_from(other):
+                    found.setdefault(other, []).append(taken)
+            except OSError as error:
+                unable(self._layout.claims_of(other), error)
         return found
 
-    def _take_from(self, other: str) -> list[Taken]:
+    def _others(self, unable: Callable[[Path, OSError], None]) -> list[str]:
+        try:
+            return [other for other in _folders(self._layout.claimed) if other != self._instance]
+        except OSError as error:
+            unable(self._layout.claimed, error)
+            return []
+
+    def _take_from(self, other: str) -> Iterator[Taken]:
         theirs = self._layout.claims_of(other)
         if not _folders(theirs):
-            return []
+            return
         try:
             lock = InstanceLock.take(self._layout.lock_of(other))
         except LocksMissing:
-            return []
+            return
         if lock is None:
-            return []
-        taken: list[Taken] = []
+            return
         try:
             self._mine.mkdir(parents=True, exist_ok=True)
             for claim in _folders(theirs):
                 with suppress(FileNotFoundError):
                     (theirs / claim).rename(self._mine / claim)
-                    taken.extend(self._files_of(claim))
+                    yield from self._files_of(claim)
             _clear(theirs)
         finally:
             lock.release()
-        return taken
 
     def _files_of(self, claim: str) -> Iterator[Taken]:
         top = self._mine / claim

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 # What flock answers where the file system (or the mount's options) has no locks.
@@ -24,9 +25,9 @@ class InstanceLock:
     def take(cls, path: Path) -> "InstanceLock | None":
         """Takes the lock without waiting, or returns None where somebody holds it.
 
-        Raises LocksMissing where there are no locks, OSError where the file cannot be made.
+        Raises LocksMissing where there are no locks, OSError where the file cannot be made or opened.
         """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -48,3 +49,12 @@ class InstanceLock:
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except PermissionError:
+        with suppress(OSError):  # another user's file: flock needs no right to write (but on NFS, flock(2))
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        raise

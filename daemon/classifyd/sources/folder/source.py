@@ -1,8 +1,10 @@
 """The folder source: finds files, waits until they are whole, takes them, and has them settled."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.gate import Limits
@@ -20,10 +22,12 @@ from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.mover import Mover
 from classifyd.sources.folder.offering import Offerer
 from classifyd.sources.folder.once import Once
+from classifyd.sources.folder.people import current_user
 from classifyd.sources.folder.readiness import Patience
 from classifyd.sources.folder.settling import Settler
 from classifyd.sources.folder.shelf import Shelf
 from classifyd.sources.folder.taking import Examine, Taker
+from classifyd.sources.folder.troubles import remedy
 from classifyd.sources.folder.underway import UnderWay
 from classifyd.telemetry import folder as events
 from classifyd.telemetry import metrics
@@ -143,6 +147,7 @@ class FolderSource:
     def _open(self) -> Inbox | None:
         try:
             inbox = Inbox.open(self._config, self._instance, self._hints, watch=not self._once)
+            self._take_up(inbox)
         except InboxUnusable as error:
             if self._once:
                 raise ConfigurationError(str(error)) from error
@@ -150,10 +155,19 @@ class FolderSource:
             return None
         self._health.well("inbox")
         self._begin(inbox)
-        files = self._offerer.adopt(inbox.claims.left_behind())
+        return inbox
+
+    def _take_up(self, inbox: Inbox) -> None:
+        try:
+            files = self._offerer.adopt(inbox.claims.left_behind())
+        except OSError as error:
+            inbox.close()
+            raise InboxUnusable(
+                f"cannot take up what was claimed in inbox {encode_path(self._config.path)}: "
+                f"{os.strerror(error.errno or 0)}; {remedy(error)}"
+            ) from error
         if files:
             events.emit(events.ClaimsTakenOver(instance=self._instance, files=files))
-        return inbox
 
     def _begin(self, inbox: Inbox) -> None:
         self._say(inbox)
@@ -207,10 +221,21 @@ class FolderSource:
         except OSError:  # the next look around tells why
             return False
         if full and self._config.claims:
-            for instance, files in inbox.claims.take_over().items():
+            for instance, files in inbox.claims.take_over(self._unable).items():
                 self._offerer.adopt(files)
                 events.emit(events.ClaimsTakenOver(instance=instance, files=len(files)))
         return True
+
+    def _unable(self, claims: Path, error: OSError) -> None:
+        if self._said.first(("claims", claims)):
+            events.emit(
+                events.ClaimsOutOfReach(
+                    path=encode_path(claims),
+                    reason=os.strerror(error.errno or 0),
+                    remedy=f"let user {current_user()} write in it and in the folders below (chown, chmod, "
+                    "a common group), or start the daemon that claimed them again",
+                )
+            )
 
     def _sort_adopted(self) -> None:
         if time.monotonic() < self._ask_at:

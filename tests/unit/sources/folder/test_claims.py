@@ -30,6 +30,11 @@ def drop(layout: Layout, relative: str) -> None:
     path.write_bytes(relative.encode("utf-8", "surrogateescape"))
 
 
+def never(claims: Path, error: OSError) -> None:
+    """All claims are within reach."""
+    raise AssertionError(f"{claims}: {error}")
+
+
 def test_a_claimed_file_lies_under_its_claim_and_its_key_says_so(layout: Layout) -> None:
     drop(layout, "sub/100%\n.jpg")
     taken = make_claims(layout).claim("sub/100%\n.jpg")
@@ -65,6 +70,26 @@ def test_a_file_and_a_folder_of_one_name_get_claims_of_their_own(layout: Layout)
     outer = claims.claim("a.jpg")
     assert inner.path.exists()
     assert outer.path.exists()
+
+
+def test_names_that_the_file_system_takes_for_one_get_claims_of_their_own(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, lexists = os.rename, os.path.lexists
+
+    def folded(path: Any) -> str:
+        """Claims on a file system that tells no case."""
+        return str(path).lower().replace(str(layout.claimed).lower(), str(layout.claimed))
+
+    monkeypatch.setattr(os, "rename", lambda source, target: rename(source, folded(target)))
+    monkeypatch.setattr(os.path, "lexists", lambda path: lexists(folded(path)))
+    claims = make_claims(layout, "one")
+    keys = []
+    for name in ("cat.jpg", "CAT.jpg"):
+        drop(layout, name)
+        keys.append(claims.claim(name).key)
+    assert keys == ["folder:one-1/cat.jpg", "folder:one-2/CAT.jpg"]
+    assert [file.read_text() for file in sorted(layout.claimed.rglob("*.jpg"))] == ["cat.jpg", "CAT.jpg"]
 
 
 def test_the_loser_of_a_rename_is_told_that_the_file_is_gone(layout: Layout) -> None:
@@ -114,17 +139,94 @@ def test_claims_are_taken_over_from_the_dead_and_not_from_the_living(layout: Lay
     lock = InstanceLock.take(layout.lock_of("LIVE"))
     assert lock is not None
     mine = make_claims(layout)
-    taken = mine.take_over()
+    taken = mine.take_over(never)
     assert {instance: [file.key for file in files] for instance, files in taken.items()} == {
         "DEAD": ["folder:DEAD-1/DEAD.jpg"]
     }
     (file,) = taken["DEAD"]
     assert file.path == layout.claims_of("ONE") / "DEAD-1" / "DEAD.jpg"
     assert file.path.exists()
-    assert mine.take_over() == {}
+    assert mine.take_over(never) == {}
     assert (layout.claims_of("LIVE") / "LIVE-1" / "LIVE.jpg").exists()
     assert not layout.claims_of("DEAD").exists()
     lock.release()
+
+
+def locks_of_another_user(monkeypatch: pytest.MonkeyPatch, flags: int) -> None:
+    """Lock files that may not be opened in these ways."""
+    real = os.open
+
+    def refuse(path: Any, asked: int, *args: Any) -> int:
+        if asked & os.O_ACCMODE in (flags, os.O_RDWR):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, asked, *args)
+
+    monkeypatch.setattr(locks.os, "open", refuse)
+
+
+def test_locks_of_another_user_tell_the_dead_from_the_living(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for instance in ("DEAD", "LIVE"):
+        drop(layout, f"{instance}.jpg")
+        make_claims(layout, instance).claim(f"{instance}.jpg")
+        layout.lock_of(instance).touch()
+    lock = InstanceLock.take(layout.lock_of("LIVE"))
+    assert lock is not None
+    locks_of_another_user(monkeypatch, os.O_RDWR)
+    assert list(make_claims(layout).take_over(never)) == ["DEAD"]
+    lock.release()
+
+
+def test_a_lock_that_may_not_even_be_read_is_told_and_its_claims_stay(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(layout, "cat.jpg")
+    taken = make_claims(layout, "TWO").claim("cat.jpg")
+    layout.lock_of("TWO").touch()
+    locks_of_another_user(monkeypatch, os.O_RDONLY)
+    told: list[tuple[Path, int | None]] = []
+    assert make_claims(layout).take_over(lambda path, error: told.append((path, error.errno))) == {}
+    assert told == [(layout.claims_of("TWO"), errno.EACCES)]
+    assert taken.path.exists()
+
+
+def test_a_claim_that_cannot_be_renamed_keeps_no_other_from_being_taken_over(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for instance in ("AAA", "TWO"):
+        claims = make_claims(layout, instance)
+        for _ in range(2):
+            drop(layout, "cat.jpg")
+            claims.claim("cat.jpg")
+    real = Path.rename
+
+    def refuse(self: Path, target: Any) -> Any:
+        if self.name == "AAA-2":
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    told: list[Path] = []
+    found = make_claims(layout).take_over(lambda path, _error: told.append(path))
+    assert {instance: [file.key for file in files] for instance, files in found.items()} == {
+        "AAA": ["folder:AAA-1/cat.jpg"],
+        "TWO": ["folder:TWO-1/cat.jpg", "folder:TWO-2/cat.jpg"],
+    }
+    assert told == [layout.claims_of("AAA")]
+    lock = InstanceLock.take(layout.lock_of("AAA"))
+    assert lock is not None, "it is not kept locked"
+    lock.release()
+
+
+def test_claims_that_cannot_be_listed_are_told(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    told: list[Path] = []
+    assert make_claims(layout).take_over(lambda path, _error: told.append(path)) == {}
+    assert told == [layout.claimed]
 
 
 def test_where_nobody_can_tell_who_lives_nothing_is_taken_over(
@@ -137,7 +239,7 @@ def test_where_nobody_can_tell_who_lives_nothing_is_taken_over(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(locks.fcntl, "flock", flock)
-    assert make_claims(layout).take_over() == {}
+    assert make_claims(layout).take_over(never) == {}
     with pytest.raises(LocksMissing):
         InstanceLock.take(layout.lock_of("ONE"))
 
