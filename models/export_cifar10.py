@@ -40,15 +40,20 @@ class Service(tf.Module):
 
 
 def _pixels(encoded: tf.Tensor) -> tf.Tensor:
-    """One JPEG as float32 [32, 32, 3] in 0..255: decoded and reduced as Pillow does it in the daemon's own
-    engine, which resamples the columns, then the rows, and rounds to bytes after each."""
+    """One JPEG as float32 [32, 32, 3] in 0..255, to the byte what Pillow makes of it in the daemon's engine.
+
+    Pillow resamples one axis after the other and rounds to bytes after each: the width first, but the height
+    where that shrinks by more than twice as much (Pillow 13, its pull request 9549).
+    """
     decoded = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-    columns = _resized(decoded, tf.shape(decoded)[0], SIDE)
-    return _resized(columns, SIDE, SIDE)
+    height, width = tf.unstack(tf.shape(decoded)[:2])
+    is_tall = (height > SIDE) & (height - SIDE > 2 * (width - SIDE))
+    halfway = tf.where(is_tall, [SIDE, width], [height, SIDE])
+    return _resized(_resized(decoded, halfway), [SIDE, SIDE])
 
 
-def _resized(pixels: tf.Tensor, height: tf.Tensor | int, width: int) -> tf.Tensor:
-    return tf.floor(tf.image.resize(pixels, (height, width), method="bilinear", antialias=True) + 0.5)
+def _resized(pixels: tf.Tensor, size: tf.Tensor | list[int]) -> tf.Tensor:
+    return tf.floor(tf.image.resize(pixels, size, method="bilinear", antialias=True) + 0.5)
 
 
 def with_probabilities(network: keras.Model) -> keras.Model:
