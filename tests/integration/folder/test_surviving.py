@@ -226,6 +226,27 @@ def test_a_missing_inbox_is_waited_for(world: World) -> None:
     world.rows(1)
 
 
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO, errno.ENOTCONN, errno.EACCES])
+def test_an_inbox_whose_disk_fails_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    real, failing = os.stat, [True]
+
+    def refuse(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        if failing and str(path) == str(world.inbox):
+            raise OSError(code, os.strerror(code), str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    world.start()
+    until(lambda: f"inbox {world.inbox}" in world.part.last or world.errors)
+    assert world.errors == []
+    failing.clear()
+    world.watched()
+    (world.inbox / "cat.jpg").write_bytes(jpeg())
+    world.rows(1)
+
+
 def test_the_default_inbox_is_made(world: World) -> None:
     world.inbox.rmdir()
     world.start(create=True)

@@ -19,9 +19,7 @@ def check_folders(config: FolderConfig) -> list[str]:
     Makes the folders that the daemon would make, and writes and renames a file in each to be sure. A
     configured inbox that is missing is no problem: the daemon waits for it.
     """
-    problems = _overlaps(config)
-    if config.path.exists() or config.create:
-        problems += _check_inbox(config)
+    problems = _overlaps(config) + _check_inbox(config)
     used = {"move": (config.done, config.failed), "delete": (config.failed,), "keep": ()}[config.after]
     for name, folder in zip(("failed", "done"), reversed(used), strict=False):
         problems += _check_target(name, folder)
@@ -50,6 +48,8 @@ def _check_inbox(config: FolderConfig) -> list[str]:
     try:
         if config.create:
             config.path.mkdir(parents=True, exist_ok=True)
+        elif not config.path.exists():
+            return []
         if not config.path.is_dir():
             return [f"{what} is not a folder: name a folder in inbox.path"]
         with os.scandir(config.path):

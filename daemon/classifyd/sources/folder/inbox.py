@@ -38,13 +38,13 @@ class Inbox:
     def open(cls, config: FolderConfig, instance: str, hints: Hints, watch: bool) -> "Inbox":
         """Raises InboxUnusable while it is missing or forbids its use, ConfigurationError where watching
         was asked for and is impossible."""
-        if not config.path.exists() and not config.create:
-            raise InboxUnusable(
-                f"inbox {encode_path(config.path)} is missing: waiting for it (is it mounted?)"
-            )
-        if problems := check_folders(config):
-            raise InboxUnusable("; ".join(problems))
         try:
+            if not config.create and not config.path.exists():
+                raise InboxUnusable(
+                    f"inbox {encode_path(config.path)} is missing: waiting for it (is it mounted?)"
+                )
+            if problems := check_folders(config):
+                raise InboxUnusable("; ".join(problems))
             identity = _identity(config)
             lock, lockless = _lock(config, instance) if config.claims else (None, None)
             claims = Claims(Layout(config.path), instance)

@@ -68,7 +68,7 @@ def beside(place: Path, token: str) -> Path:
     """Another name for the same picture: with `token` before its suffix, shortened so that it and its
     sidecar fit. Where a file lies in place of a folder above it, that folder is named anew instead."""
     for folder in reversed(place.parents):
-        if os.path.lexists(folder) and not folder.is_dir():
+        if os.path.lexists(folder) and not os.path.isdir(folder):  # noqa: PTH112 (is_dir may raise)
             return folder.with_name(_with(folder.name, token)) / place.relative_to(folder)
     return place.with_name(_with(place.name, token))
 

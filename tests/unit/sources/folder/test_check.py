@@ -93,6 +93,20 @@ def test_an_unreadable_inbox_is_explained(config: FolderConfig, monkeypatch: pyt
     assert people.current_user() in problem
 
 
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO, errno.ENOTCONN, errno.EACCES])
+def test_an_inbox_that_cannot_be_looked_at_is_explained_in_one_line(
+    config: FolderConfig, monkeypatch: pytest.MonkeyPatch, code: int, create: bool
+) -> None:
+    def refuse(path: Any, *_args: Any, **_kwargs: Any) -> Any:
+        raise OSError(code, os.strerror(code), str(path))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "stat", refuse)
+        with pytest.raises(ConfigurationError, match=f"^inbox {config.path} cannot be used: [^\\n]+$"):
+            ensure_folders(replace(config, create=create, after="keep"))
+
+
 def test_a_user_without_a_name_is_a_number() -> None:
     assert people.user_name(os.geteuid()) == people.current_user()
     assert people.user_name(987654321) == "987654321"
