@@ -146,8 +146,12 @@ def _replace_placeholder(source: Path, target: Path, token: str) -> None:
         if not _is_placeholder(target, token):
             raise
     else:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_MARK + token.encode())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(_MARK + token.encode())
+        except OSError:  # no room for it: nobody could tell whose it is
+            target.unlink()
+            raise
     try:
         source.rename(target)
     except OSError as error:
@@ -159,7 +163,8 @@ def _replace_placeholder(source: Path, target: Path, token: str) -> None:
 
 
 def _is_placeholder(target: Path, token: str) -> bool:
-    return _holds(target, _MARK + token.encode())
+    """One that a crash left empty is known by its path, where that holds the token: nobody else uses it."""
+    return _holds(target, _MARK + token.encode()) or (token in str(target) and _holds(target, b""))
 
 
 def _holds(path: Path, content: bytes) -> bool:

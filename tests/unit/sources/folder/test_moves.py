@@ -187,6 +187,72 @@ def test_a_placeholder_that_a_crash_left_is_replaced_and_that_of_another_move_is
     assert target.read_bytes() == PICTURE
 
 
+class FullDisk:
+    """A file that takes no byte."""
+
+    def __init__(self, descriptor: int, _mode: str) -> None:
+        self._descriptor = descriptor
+
+    def __enter__(self) -> "FullDisk":
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        os.close(self._descriptor)
+
+    def write(self, _content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fdopen
+    monkeypatch.setattr(
+        os, "fdopen", lambda descriptor, mode: (FullDisk if "w" in mode else real)(descriptor, mode)
+    )
+
+
+def test_a_placeholder_for_which_there_is_no_room_is_taken_away_again(
+    monkeypatch: pytest.MonkeyPatch, source: Path, target: Path
+) -> None:
+    without_links(monkeypatch)
+    with pytest.MonkeyPatch.context() as full:
+        full_disk(full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                move(source, target, "TOKEN")
+            assert not target.exists()
+    move(source, target, "TOKEN")
+    assert target.read_bytes() == PICTURE
+
+
+@pytest.mark.parametrize("world", [without_links, across_without_links])
+@pytest.mark.parametrize("name", ["cat.TOKEN.jpg", "sub.TOKEN/cat.jpg"])
+def test_an_unwritten_placeholder_is_known_by_the_token_in_its_path(
+    monkeypatch: pytest.MonkeyPatch, world: World, source: Path, target: Path, name: str
+) -> None:
+    other = target.parent / name
+    for path in (target, other):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    world(monkeypatch)
+    with pytest.raises(FileExistsError):
+        move(source, target, "TOKEN")  # an empty file of somebody's
+    move(source, other, "TOKEN")
+    assert (target.read_bytes(), other.read_bytes()) == (b"", PICTURE)
+    assert not source.exists()
+
+
+def test_a_file_of_another_content_is_nobodys_placeholder_whatever_its_name(
+    monkeypatch: pytest.MonkeyPatch, source: Path, target: Path
+) -> None:
+    other = target.with_name("cat.TOKEN.jpg")
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"another")
+    without_links(monkeypatch)
+    with pytest.raises(FileExistsError):
+        move(source, other, "TOKEN")
+    assert other.read_bytes() == b"another"
+
+
 def test_a_hard_link_at_the_target_is_the_same_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True)
     os.link(source, target)
