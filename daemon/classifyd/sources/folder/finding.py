@@ -62,7 +62,7 @@ class Finder:
         self._found = 0
         self._unsure = False
         self.beyond = 0
-        """Pictures of the last scans that there was no room for."""
+        """Pictures that there was no room for: as many as the last full scan left out, or more."""
         self.quiet = False
         """Whether the last full scan found nothing new."""
 
@@ -111,12 +111,15 @@ class Finder:
         if full:
             self.beyond = self._surveyor.everything(self._candidates, self._see)
         else:
-            self.beyond += self._surveyor.some(folders, self._candidates, self._see)
+            # Most of what these folders hold beyond the room was counted by the full scan already.
+            self.beyond = max(self.beyond, self._surveyor.some(folders, self._candidates, self._see))
         self._admit()
         ended = time.monotonic()
         self._rounds.scanned(full, began, ended)
         if self._unsure:
             self._rounds.everything(ended + ASK_AGAIN)
+        elif full:
+            self._health.well("ledger")  # nothing waits for its answer any more
         self.quiet = full and not self._found and not self.beyond
         return full
 
@@ -127,7 +130,7 @@ class Finder:
 
     def _look(self, relative: str) -> None:
         if self._candidates.full and relative not in self._candidates:
-            self.beyond += 1
+            self.beyond = max(self.beyond, 1)  # the scan of its folder counts it
         else:
             with suppress(OSError):  # a hint only: the scan finds the file, and tells what is wrong with it
                 if (seen := look(self._config.path / relative)) is not None:
@@ -147,8 +150,6 @@ class Finder:
             self._unsure = True
             self._found += len(sightings)
             return
-        if sightings:
-            self._health.well("ledger")
         at = time.monotonic()
         self._found += len(wanted)
         for sighting in wanted:
