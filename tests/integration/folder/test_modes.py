@@ -1,5 +1,7 @@
 """Keeping, deleting, and a single run."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,47 @@ def test_a_single_run_counts_what_it_could_not_take(world: World, monkeypatch: p
     world.ended()
     assert world.source.unhandled == 1
     assert len(world.ledger.rows) == 1
+
+
+def test_a_single_run_ends_and_counts_all_where_a_daemon_would_not_remember_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path).endswith(".jpg"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr("classifyd.sources.folder.source.TROUBLES", 2)
+    monkeypatch.setattr("classifyd.sources.folder.source.CANDIDATES", 3)
+    for number in range(8):
+        (world.inbox / f"{number}.jpg").write_bytes(jpeg(number))
+    world.start(once=True)
+    world.ended()
+    assert world.source.unhandled == 8
+
+
+def test_a_daemon_remembers_a_limited_number_of_files_in_trouble(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifyd.sources.folder.source.TROUBLES", 2)
+    real, denied = os.open, [True]
+
+    def refuse(path: Any, *args: Any, **kwargs: Any) -> int:
+        if denied and str(path).endswith(".jpg"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(troubles, "LONGEST_DELAY", 0.02)
+    for number in range(4):
+        (world.inbox / f"{number}.jpg").write_bytes(jpeg(number))
+    world.start(rescan_interval=0.05)
+    until(lambda: world.source.unhandled == 2 and world.source.waiting == 2)
+    denied.clear()
+    world.rows(4)
 
 
 def test_a_single_run_gives_up_on_a_file_that_cannot_be_put_away(

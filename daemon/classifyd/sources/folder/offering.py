@@ -43,6 +43,7 @@ class Offerer:
         mover: Mover,
         shelf: Shelf,
         under_way: UnderWay,
+        troubles: Troubles,
         clock: Callable[[], datetime],
     ) -> None:
         self._config = config
@@ -53,10 +54,10 @@ class Offerer:
         self._mover = mover
         self._shelf = shelf
         self._under_way = under_way
+        self.troubles = troubles
         self._clock = clock
         self._held = Held(ledger)
         self._again = Candidates(self._patience, limit=0)
-        self.troubles = Troubles()
 
     @property
     def idle(self) -> bool:

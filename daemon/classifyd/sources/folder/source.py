@@ -27,13 +27,16 @@ from classifyd.sources.folder.readiness import Patience
 from classifyd.sources.folder.settling import Settler
 from classifyd.sources.folder.shelf import Shelf
 from classifyd.sources.folder.taking import Examine, Taker
-from classifyd.sources.folder.troubles import remedy
+from classifyd.sources.folder.troubles import Troubles, remedy
 from classifyd.sources.folder.underway import UnderWay
 from classifyd.telemetry import folder as events
 from classifyd.telemetry import metrics
 
 CANDIDATES = 20_000
 """Files that are remembered at a time; the rest of a larger backlog is found by the next scan."""
+TROUBLES = 10_000
+"""Files in trouble that are remembered at a time; the rest is found again by a later scan. A single run, which
+counts them in the end, remembers all."""
 LOOK_AROUND = 1.0
 """Seconds between looks at whether the inbox is still there, locked and watched: nothing tells of that."""
 NO_CREDIT_PAUSE = 0.02
@@ -91,6 +94,7 @@ class FolderSource:
             self.mover,
             shelf,
             self._under_way,
+            Troubles(limit=None if once else TROUBLES),
             clock,
         )
         self._ask_at = 0.0

@@ -14,9 +14,9 @@ LONGEST_DELAY = 60.0
 
 
 class Troubles:
-    """Remembers up to `limit` files, each under a key. Used by the source's thread only."""
+    """Remembers up to `limit` files (None: all), each under a key. Used by the source's thread only."""
 
-    def __init__(self, limit: int = 10_000) -> None:
+    def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
         self._failures: dict[str, int] = {}
 
@@ -28,7 +28,7 @@ class Troubles:
         it, and a later scan is to find it again."""
         failures = self._failures.get(key, 0)
         if failures == 0:
-            if len(self._failures) >= self._limit:
+            if self._limit is not None and len(self._failures) >= self._limit:
                 return None
             events.emit(_unreadable(path, error))
         self._failures[key] = failures + 1
