@@ -35,8 +35,8 @@ from classifyd.telemetry import metrics
 CANDIDATES = 20_000
 """Files that are remembered at a time; the rest of a larger backlog is found by the next scan."""
 TROUBLES = 10_000
-"""Files in trouble that are remembered at a time; the rest is found again by a later scan. A single run, which
-counts them in the end, remembers all."""
+"""Files in trouble that are remembered at a time; the rest is found again by a later scan. A single run
+remembers all, to count them in the end."""
 LOOK_AROUND = 1.0
 """Seconds between looks at whether the inbox is still there, locked and watched: nothing tells of that."""
 NO_CREDIT_PAUSE = 0.02
