@@ -127,6 +127,13 @@ def send_all(broker: Broker, topic: str, values: list[bytes | None], **options) 
             future.get(timeout=BOUND)
 
 
+class RawName(str):
+    """A header's name that is not UTF-8, as clients in other languages can send it."""
+
+    def encode(self, *_args: object) -> bytes:
+        return b"\xff"
+
+
 def committed(broker: Broker, group: str, topic: str) -> dict[int, int]:
     """The group's offsets by partition."""
     with administration(broker) as admin:

@@ -12,6 +12,7 @@ from kafka.structs import OffsetAndMetadata
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Reason, Settlement
 from tests.integration.kafka.support import (
+    RawName,
     Running,
     administration,
     committed,
@@ -134,6 +135,82 @@ def test_records_of_compressed_batches_are_delivered(broker, names, codec):
         assert [delivery.image.data for delivery in one.wait_for(20)] == values
         one.settle_all()
         wait_until(lambda: committed(broker, group, topic) == {0: 20}, "the last commit")
+
+
+def test_a_record_that_cannot_be_read_stops_its_partition_alone_and_is_told(broker, names):
+    topic, group = make_topic(broker, names[0], partitions=2), names[1]
+    with producing(broker) as producer:
+        producer.send(topic, b"before", partition=0).get(timeout=10)
+        producer.send(topic, b"damaged", headers=[(RawName("name"), b"1")], partition=0).get(timeout=10)
+        producer.send(topic, b"after", partition=0).get(timeout=10)
+        with running(broker, topic, group) as one:
+            wait_until(lambda: one.part.told and one.part.told[-1], "that the record is told")
+            producer.send(topic, b"beside", partition=1).get(timeout=10)
+            deliveries = one.wait_for(2)
+            one.settle_all()
+            wait_until(lambda: committed(broker, group, topic) == {0: 1, 1: 1}, "the commits")
+    assert [delivery.image.data for delivery in deliveries] == [b"before", b"beside"]
+    assert len(one.part.told) <= 2, "told once, and no reconnecting"
+    assert one.part.told[-1].startswith(f"Kafka topic {topic}, partition 0, offset 1 cannot be read: ")
+    assert "skip the record" in one.part.told[-1]
+
+
+def test_what_precedes_an_unreadable_record_in_its_batch_is_delivered_under_backpressure_too(broker, names):
+    topic, group = make_topic(broker, names[0], partitions=2), names[1]
+    with producing(broker, linger_ms=500) as producer:
+        for number in range(3):
+            producer.send(topic, b"%d" % number, partition=0)
+            producer.send(topic, b"%d" % number, partition=1)
+        producer.send(topic, b"damaged", headers=[(RawName("name"), b"1")], partition=0)
+    with running(broker, topic, group, items=1) as one:
+
+        def done() -> bool:
+            one.settle_all()
+            return committed(broker, group, topic) == {0: 3, 1: 3}
+
+        wait_until(done, "the commits")
+        wait_until(lambda: one.part.told[-1], "that the record is told")
+    assert "partition 0, offset 3 cannot be read" in one.part.told[-1]
+
+
+def test_a_partition_goes_on_by_itself_once_its_records_can_be_read(broker, names, monkeypatch):
+    topic, group = make_topic(broker, names[0], partitions=1), names[1]
+    monkeypatch.setattr("classifyd.sources.kafka.session.REREAD", 0.2)
+    with producing(broker, compression_type="snappy") as producer:
+        producer.send(topic, b"picture" * 1000).get(timeout=10)
+    with running(broker, topic, group) as one, monkeypatch.context() as without:
+        without.setattr("kafka.codec.snappy", None)
+        wait_until(lambda: one.part.told and one.part.told[-1], "that the codec is missing is told")
+        assert "partition 0, offset 0" in one.part.told[-1]
+        assert "install classifyd with all its dependencies" in one.part.told[-1]
+        without.undo()
+        one.wait_for(1)
+        one.settle_all()
+        wait_until(lambda: one.part.told[-1] is None, "the part is up again")
+
+
+def test_an_unreadable_record_that_is_deleted_blocks_no_more(broker, names, monkeypatch):
+    topic, group = make_topic(broker, names[0], partitions=1), names[1]
+    monkeypatch.setattr("classifyd.sources.kafka.session.REREAD", 0.2)
+    with producing(broker) as producer:
+        producer.send(topic, b"damaged", headers=[(RawName("name"), b"1")]).get(timeout=10)
+        producer.send(topic, b"after").get(timeout=10)
+    with running(broker, topic, group) as one:
+        wait_until(lambda: one.part.told and one.part.told[-1], "that the record is told")
+        with administration(broker) as admin:
+            admin.delete_records({TopicPartition(topic, 0): 1})
+        assert one.wait_for(1)[0].image.data == b"after"
+        wait_until(lambda: one.part.told[-1] is None, "the part is up again")
+
+
+def test_a_single_run_names_the_record_that_it_cannot_read(broker, names):
+    topic, group = make_topic(broker, names[0], partitions=1), names[1]
+    with producing(broker) as producer:
+        producer.send(topic, b"damaged", headers=[(RawName("name"), b"1")]).get(timeout=10)
+    one = Running(broker, topic, group, once=True)
+    one.thread.join(20)
+    with pytest.raises(ConfigurationError, match="partition 0, offset 0 cannot be read"):
+        raise one.failure
 
 
 def test_tombstones_are_skipped_and_committed_past(broker, names):

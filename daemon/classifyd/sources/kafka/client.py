@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaConfigurationError, KafkaError
 from kafka.future import Future
 from kafka.net.compat import KafkaNetClient
 
 from classifyd.core.errors import ConfigurationError
+from classifyd.sources.kafka.unreadable import UNREADABLE, Unreadable
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 
@@ -49,6 +50,44 @@ def load_metadata(consumer: KafkaConsumer, topic: str, seconds: float) -> None:
         while not exists(consumer, topic) and (left := deadline - time.monotonic()) > 0:
             update = consumer._cluster.request_update()
             consumer._net.run(consumer._manager.wait_for, update, left * 1000)
+
+
+def poll(
+    consumer: KafkaConsumer, seconds: float
+) -> tuple[dict[TopicPartition, list[Any]], Unreadable | None]:
+    """What one poll brings, and where it met what it cannot read. Raises KafkaError for all else.
+
+    kafka-python 3.0.12 does not tell the partition, and keeps the spent iterator of its records: the next
+    poll would turn around it for ever. So it is drained here, and the next fetch begins at the same offset.
+    """
+    fetcher = consumer._fetcher
+    if not fetcher._next_partition_records:
+        fetcher._next_partition_records = None  # only then are records of a resumed partition looked for
+    try:
+        records = consumer.poll(timeout_ms=seconds * 1000) or {}
+        kept = fetcher._next_in_line_exception_metadata
+        if kept is None or not isinstance(kept.exception, UNREADABLE):
+            return records, None
+        error, fetcher._next_in_line_exception_metadata = kept.exception, None
+    except UNREADABLE as raised:
+        records, error = {}, raised
+    spent = fetcher._next_partition_records
+    if not spent:
+        raise error
+    spent.drain()
+    return records, Unreadable(spent.topic_partition, spent.next_fetch_offset, error)
+
+
+def rewind(consumer: KafkaConsumer, where: TopicPartition) -> bool:
+    """Has a partition read from its first record; False when it is not ours any more.
+
+    The group can take a partition away at any time, on kafka-python's I/O thread: asking first is no help.
+    """
+    try:
+        consumer.seek_to_beginning(where)
+    except (ValueError, KeyError):  # before kafka-python looked, and while it did
+        return False
+    return True
 
 
 def incarnation(consumer: KafkaConsumer, topic: str) -> str | None:

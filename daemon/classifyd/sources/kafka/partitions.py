@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from kafka import TopicPartition
 
 from classifyd.core.offsets import OffsetTracker
+from classifyd.sources.kafka.unreadable import Unreadable
 
 
 class Partition:
@@ -17,7 +18,7 @@ class Partition:
 
     It is `ready` once its beginning is known to be right; then `incarnation` is the topic's id, None where
     the broker tells none. `end` is where the work of a single run ends, `committed` what the group is known
-    to have.
+    to have. It is not read before `retry_at` (monotonic) once its next record could not be read.
     """
 
     def __init__(self, where: TopicPartition, lock: threading.Lock) -> None:
@@ -27,9 +28,11 @@ class Partition:
         self.ready = False
         self.end: int | None = None
         self.committed: int | None = None
+        self.retry_at = 0.0
         self._lock = lock
         self._tracker = OffsetTracker()
         self._position: int | None = None
+        self._unreadable: Unreadable | None = None
 
     def take(self, offsets: Sequence[int], position: int) -> None:
         """Notes records as under way; `position` is the offset that is read next."""
@@ -46,6 +49,17 @@ class Partition:
         """Notes that everything up to `position` was read: transaction markers hold no records."""
         with self._lock:
             self._position = position
+
+    def stop_at(self, unreadable: Unreadable, retry_at: float) -> None:
+        """Notes that what is read next cannot be, and when to try again."""
+        self._unreadable = unreadable
+        self.retry_at = retry_at
+
+    @property
+    def unreadable(self) -> Unreadable | None:
+        """What it stands before and cannot read."""
+        found, position = self._unreadable, self._position
+        return found if found and (position is None or position <= found.offset) else None
 
     @property
     def idle(self) -> bool:
@@ -97,12 +111,13 @@ class Partitions:
         return new
 
     def renew(self, old: Partition, incarnation: str | None) -> Partition:
-        """Begins a partition again, from its first record."""
-        self.drop(lambda partition: partition is old)
+        """Begins a partition again, from its first record; it is `gone` at once if `old` was already."""
         with self._lock:
             new = Partition(old.where, self._lock)
-            new.ready, new.end, new.incarnation = True, old.end, incarnation
-            self._held[old.where] = new
+            new.ready, new.end, new.incarnation, new.gone = True, old.end, incarnation, old.gone
+            if not old.gone:
+                old.gone = True
+                self._held[old.where] = new
         return new
 
     def drop(self, which: Callable[[Partition], bool] = lambda _partition: True) -> list[Partition]:

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     FencedInstanceIdError,
+    IllegalStateError,
     KafkaTimeoutError,
     LogTruncationError,
     NoOffsetForPartitionError,
@@ -20,6 +22,7 @@ from classifyd.sources.kafka.commits import Commits, Rebalances, is_of_another
 from classifyd.sources.kafka.config import KafkaConfig
 from classifyd.sources.kafka.handover import Handover
 from classifyd.sources.kafka.partitions import Partition, Partitions
+from classifyd.sources.kafka.unreadable import Unreadable
 from classifyd.telemetry import emit, metrics
 from classifyd.telemetry.kafka import OffsetReset, RecordsSkipped
 
@@ -30,6 +33,10 @@ ANSWER = 5.0
 CLOSE = 2.0
 PATIENCE = 3.0
 """Seconds of trouble before it is told: the first metadata and an election take one or two."""
+REREAD = 60.0
+"""Seconds until what could not be read is fetched again: it may have been damaged on its way, or expire."""
+_TAKEN_AWAY = (KeyError, IllegalStateError)
+"""What kafka-python raises for a partition that the group took away, at any time, on its I/O thread."""
 
 
 class Session:
@@ -80,13 +87,16 @@ class Session:
         answering = True
         for partition in self._partitions.all():
             if answering and not partition.ready:
-                answering = partition.ready = self._greet(partition)
-            wanted = flowing and partition.ready and not partition.full
-            if wanted is (partition.where in paused) and partition.where in self._consumer.assignment():
-                (self._consumer.resume if wanted else self._consumer.pause)(partition.where)
+                answering = self._greet(partition)
+            readable = not partition.full and time.monotonic() >= partition.retry_at
+            wanted = flowing and partition.ready and readable
+            if wanted is (partition.where in paused):
+                with suppress(*_TAKEN_AWAY):
+                    (self._consumer.resume if wanted else self._consumer.pause)(partition.where)
 
     def _greet(self, partition: Partition) -> bool:
-        """Makes sure that a new partition begins where it should; False to try again."""
+        """Makes sure that a new partition begins where it should, so that it is ready; False when nobody
+        answers."""
         if not client.exists(self._consumer, self._config.topic):
             return False
         partition.incarnation = client.incarnation(self._consumer, self._config.topic)
@@ -98,26 +108,42 @@ class Session:
         except KafkaTimeoutError:
             return False
         if committed is None:
-            self._consumer.seek_to_beginning(partition.where)
+            partition.ready = client.rewind(self._consumer, partition.where)
         elif is_of_another(committed.metadata, partition.incarnation):
-            self._reset(partition.where, "the topic was deleted and created again")
+            partition.ready = self._reset(partition.where, "the topic was deleted and created again")
         else:
             partition.committed = committed.offset
+            partition.ready = True
         return True
 
     def _poll(self) -> dict[TopicPartition, list[Any]]:
         client.keep_joining(self._consumer)
         try:
-            return self._consumer.poll(timeout_ms=POLL * 1000) or {}
+            records, unreadable = client.poll(self._consumer, POLL)
+            if unreadable is not None:
+                self._stop_at(unreadable)
+            return records
         except NoOffsetForPartitionError as error:
-            self._consumer.seek_to_beginning(*error.args[0])
+            for where in error.args[0]:
+                client.rewind(self._consumer, where)
         except OffsetOutOfRangeError as error:
             for where, offset in error.args[0].items():
                 self._restart(where, f"offset {offset} is gone, as retention or a new log has it")
         except LogTruncationError as error:
             for where in error.divergent_offsets:
                 self._restart(where, "the broker lost records that were read already")
+        except KeyError as error:
+            if not self._was_taken_away(error.args[0]):
+                raise
         return {}
+
+    def _was_taken_away(self, key: object) -> bool:
+        return isinstance(key, TopicPartition) and key not in self._consumer.assignment()
+
+    def _stop_at(self, unreadable: Unreadable) -> None:
+        partition = self._partitions.get(unreadable.where)
+        if partition is not None:
+            partition.stop_at(unreadable, time.monotonic() + REREAD)
 
     def _take(self, polled: dict[TopicPartition, list[Any]]) -> None:
         incarnation = client.incarnation(self._consumer, self._config.topic)
@@ -141,12 +167,15 @@ class Session:
     def _restart(self, where: TopicPartition, reason: str) -> None:
         partition = self._partitions.get(where)
         if partition is not None:
-            self._partitions.renew(partition, client.incarnation(self._consumer, self._config.topic))
-            self._reset(where, reason)
+            incarnation = client.incarnation(self._consumer, self._config.topic)
+            if not self._partitions.renew(partition, incarnation).gone:
+                self._reset(where, reason)
 
-    def _reset(self, where: TopicPartition, reason: str) -> None:
-        self._consumer.seek_to_beginning(where)
-        emit(OffsetReset(topic=where.topic, partition=where.partition, reason=reason))
+    def _reset(self, where: TopicPartition, reason: str) -> bool:
+        done = client.rewind(self._consumer, where)
+        if done:
+            emit(OffsetReset(topic=where.topic, partition=where.partition, reason=reason))
+        return done
 
     def _tend(self) -> None:
         """What is done once per commit interval."""
@@ -164,13 +193,15 @@ class Session:
         try:
             position: int | None = self._consumer.position(partition.where, timeout_ms=0)
             return position
-        except (KafkaTimeoutError, NoOffsetForPartitionError):
+        except (KafkaTimeoutError, NoOffsetForPartitionError, *_TAKEN_AWAY):
             return None
 
     def _measure(self) -> None:
         waiting = len(self._handover)
         for partition in self._partitions.all():
-            end = self._consumer.highwater(partition.where)
+            end = None
+            with suppress(*_TAKEN_AWAY):
+                end = self._consumer.highwater(partition.where)
             if end is not None and partition.position is not None:
                 lag = max(0, end - partition.position)
                 metrics.kafka_lag.labels(partition.where.topic, str(partition.where.partition)).set(lag)
@@ -198,7 +229,8 @@ class Session:
             )
         if not client.exists(self._consumer, config.topic):
             return f"Kafka topic {config.topic} does not exist: create it, or correct kafka.input.topic"
-        return None
+        stopped = (one.unreadable.reason for one in self._partitions.all() if one.unreadable)
+        return "; ".join(stopped) or None
 
     def _finished(self) -> bool:
         return (

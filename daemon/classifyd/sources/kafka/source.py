@@ -1,6 +1,7 @@
 """The Kafka source: keeps a consumer connected."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -14,6 +15,11 @@ from classifyd.sources.kafka import client
 from classifyd.sources.kafka.config import KafkaConfig
 from classifyd.sources.kafka.handover import Handover
 from classifyd.sources.kafka.session import Session
+from classifyd.sources.kafka.unreadable import UNREADABLE, advice
+
+LONGEST_WAIT = 15.0
+"""Seconds between two attempts to connect, at most. A session that held longer was sound: the first delay
+after it is the shortest again."""
 
 
 class KafkaSource:
@@ -62,7 +68,7 @@ class KafkaSource:
     def run(self) -> None:
         """Consumes until stopped. Raises ConfigurationError for settings that can never work, and when
         another consumer takes this one's place in the group."""
-        backoff = Backoff(first=0.5, longest=15.0)
+        backoff = Backoff(first=0.5, longest=LONGEST_WAIT)
         while not self._stopping.is_set():
             try:
                 self._consume(backoff)
@@ -75,10 +81,7 @@ class KafkaSource:
             except KafkaError as error:
                 if error.__cause__ is not None and not isinstance(error.__cause__, KafkaError | OSError):
                     raise  # a mistake in our own rebalance listener
-                reason = (
-                    f"Kafka at {self._config.servers}: {error}; "
-                    "check the broker, and the user, password and certificates in [kafka]"
-                )
+                reason = f"Kafka at {self._config.servers}: {error}; {_what_to_do(error)}"
                 self._part.down(reason)
                 if self._once:
                     raise ConfigurationError(reason) from error
@@ -86,12 +89,20 @@ class KafkaSource:
 
     def _consume(self, backoff: Backoff) -> None:
         consumer = client.open_consumer(self._config.arguments(self._instance))
-        backoff.reset()
+        began = time.monotonic()
         cluster = client.cluster_id(consumer)
         handover = Handover(self._inlet, self._limits, self._clock, cluster, self._draining)
         self._session = Session(consumer, self._config, handover, self._part, self._once)
         try:
             self._session.run(self._stopping.is_set)
         finally:
+            if time.monotonic() - began > LONGEST_WAIT:
+                backoff.reset()
             handover.give_up()
             self._session.close()
+
+
+def _what_to_do(error: KafkaError) -> str:
+    if isinstance(error, UNREADABLE):
+        return advice(error)
+    return "check the broker, and the user, password and certificates in [kafka]"

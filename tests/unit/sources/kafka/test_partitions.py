@@ -1,8 +1,10 @@
 """What is under way of each assigned partition."""
 
 from kafka import TopicPartition
+from kafka.errors import CorruptRecordError
 
 from classifyd.sources.kafka.partitions import Partitions
+from classifyd.sources.kafka.unreadable import Unreadable
 
 A, B, C = (TopicPartition("pictures", number) for number in range(3))
 
@@ -49,6 +51,25 @@ def test_a_renewed_partition_begins_again_and_ends_where_it_did():
     new = partitions.renew(old, "other")
     assert old.gone
     assert (partitions.get(A), new.ready, new.end, new.safe, new.incarnation) == (new, True, 9, None, "other")
+
+
+def test_a_partition_that_was_taken_away_cannot_be_renewed():
+    partitions = Partitions()
+    (old,) = partitions.assign([A])
+    partitions.drop()
+    assert partitions.renew(old, "other").gone
+    assert partitions.all() == []
+
+
+def test_a_partition_stands_before_what_is_unreadable_until_it_is_past_it():
+    (one,) = Partitions().assign([A])
+    found = Unreadable(A, 5, CorruptRecordError("bad"))
+    one.stop_at(found, retry_at=7.0)
+    assert (one.unreadable, one.retry_at) == (found, 7.0)
+    one.take([4], 5)
+    assert one.unreadable == found
+    one.advance(6)
+    assert one.unreadable is None
 
 
 def test_a_partition_is_finished_when_its_end_is_committed():

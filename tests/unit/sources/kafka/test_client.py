@@ -1,0 +1,85 @@
+"""What one poll brings, and what it could not read."""
+
+from types import SimpleNamespace
+
+import pytest
+from kafka import TopicPartition
+from kafka.errors import CorruptRecordError, TopicAuthorizationFailedError
+
+from classifyd.sources.kafka import client
+from classifyd.sources.kafka.unreadable import Unreadable
+
+A, B = TopicPartition("pictures", 0), TopicPartition("pictures", 1)
+BAD = CorruptRecordError("bad")
+
+
+class Spent:
+    """Records of A whose iterator has raised at offset 5."""
+
+    topic_partition = A
+    next_fetch_offset = 5
+
+    def __init__(self):
+        self.drained = False
+
+    def __bool__(self):
+        return not self.drained
+
+    def drain(self):
+        self.drained = True
+
+
+def consumer(poll, **fetcher):
+    kept = {"_next_partition_records": None, "_next_in_line_exception_metadata": None} | fetcher
+    return SimpleNamespace(poll=poll, _fetcher=SimpleNamespace(**kept))
+
+
+def raising(error):
+    def poll(**_options):
+        raise error
+
+    return poll
+
+
+def test_a_record_that_cannot_be_read_is_told_with_its_place_and_its_iterator_drained():
+    spent = Spent()
+    found = client.poll(consumer(raising(BAD), _next_partition_records=spent), 0.1)
+    assert found == ({}, Unreadable(A, 5, BAD))
+    assert spent.drained
+
+
+def test_an_error_kept_for_the_next_poll_is_told_now_beside_the_records():
+    one = consumer(
+        lambda **_options: {B: ["record"]},
+        _next_partition_records=Spent(),
+        _next_in_line_exception_metadata=SimpleNamespace(exception=BAD),
+    )
+    assert client.poll(one, 0.1) == ({B: ["record"]}, Unreadable(A, 5, BAD))
+    assert one._fetcher._next_in_line_exception_metadata is None
+
+
+def test_another_error_is_kept_for_the_next_poll():
+    kept = SimpleNamespace(exception=TopicAuthorizationFailedError({"pictures"}))
+    one = consumer(lambda **_options: {B: ["record"]}, _next_in_line_exception_metadata=kept)
+    assert client.poll(one, 0.1) == ({B: ["record"]}, None)
+    assert one._fetcher._next_in_line_exception_metadata is kept
+
+
+@pytest.mark.parametrize("error", [BAD, TopicAuthorizationFailedError({"pictures"})])
+def test_an_error_without_a_place_is_raised(error):
+    with pytest.raises(type(error)):
+        client.poll(consumer(raising(error)), 0.1)
+
+
+def test_drained_records_make_room_for_those_of_a_resumed_partition():
+    spent = Spent()
+    spent.drain()
+    one = consumer(lambda **_options: None, _next_partition_records=spent)
+    assert client.poll(one, 0.1) == ({}, None)
+    assert one._fetcher._next_partition_records is None
+
+
+def test_a_reason_names_the_place_and_does_not_quote_the_whole_record():
+    reason = Unreadable(A, 5, CorruptRecordError("x" * 10_000)).reason
+    assert reason.startswith("Kafka topic pictures, partition 0, offset 5 cannot be read: ")
+    assert len(reason) < 600

@@ -1,0 +1,121 @@
+"""A session whose partition is taken away while it asks about it."""
+
+from types import SimpleNamespace
+
+import pytest
+from kafka import TopicPartition
+from kafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from classifyd.sources.kafka import client
+from classifyd.sources.kafka.config import KafkaConfig
+from classifyd.sources.kafka.session import Session
+from tests.unit.sources.kafka.fakes import FakePart
+
+A, B = TopicPartition("pictures", 0), TopicPartition("pictures", 1)
+
+
+class FakeConsumer:
+    """Assigned to B alone; A was taken away meanwhile. `answer` is raised by the next poll."""
+
+    def __init__(self):
+        self.answer = None
+        self.rewound = []
+        self.commits = {}
+        self.flowing = set()
+        self._fetcher = SimpleNamespace(_next_partition_records=None, _next_in_line_exception_metadata=None)
+        self._coordinator = SimpleNamespace(rejoining=False)
+
+    def assignment(self):
+        return {B}
+
+    def paused(self):
+        return {A, B} - self.flowing
+
+    def committed(self, where, **_options):
+        return self.commits.get(where)
+
+    def pause(self, where):
+        self._look_up(where)
+        self.flowing.discard(where)
+
+    def resume(self, where):
+        self._look_up(where)
+        self.flowing.add(where)
+
+    def seek_to_beginning(self, where):
+        if where != B:
+            raise ValueError(f"Unassigned partition: {where}")
+        self.rewound.append(where)
+
+    def position(self, where, **_options):
+        self._look_up(where)
+        return 7
+
+    def highwater(self, where):
+        if where != B:
+            raise IllegalStateError("Partition is not assigned")
+
+    def poll(self, **_options):
+        raise self.answer
+
+    def _look_up(self, where):
+        if where != B:
+            raise KeyError(where)
+
+
+@pytest.fixture
+def consumer():
+    return FakeConsumer()
+
+
+@pytest.fixture
+def session(consumer, monkeypatch):
+    monkeypatch.setattr(client, "exists", lambda *_args: True)
+    monkeypatch.setattr(client, "incarnation", lambda *_args: "id")
+    config = KafkaConfig({"bootstrap_servers": "broker:9092"}, "pictures")
+    one = Session(consumer, config, [], FakePart(), once=False)
+    one._partitions.assign([A, B])
+    return one
+
+
+def test_what_was_taken_away_is_neither_resumed_nor_paused_nor_rewound(session, consumer):
+    session._pace(flowing=True)
+    assert consumer.rewound == [B]
+    assert not session._partitions.get(A).ready
+    session._partitions.get(A).ready = True
+    session._pace(flowing=True)
+    assert consumer.flowing == {B}
+
+
+def test_the_others_without_an_offset_begin_at_their_first_record(session, consumer):
+    consumer.answer = NoOffsetForPartitionError([A, B])
+    assert session._poll() == {}
+    assert consumer.rewound == [B]
+
+
+def test_the_others_whose_offset_is_gone_begin_again(session, consumer):
+    consumer.answer = OffsetOutOfRangeError({A: 3, B: 4})
+    assert session._poll() == {}
+    assert consumer.rewound == [B]
+
+
+def test_a_poll_that_meets_a_partition_that_was_taken_away_is_repeated(session, consumer):
+    consumer.answer = KeyError(A)
+    assert session._poll() == {}
+    consumer.answer = KeyError(B)
+    with pytest.raises(KeyError):
+        session._poll()
+
+
+def test_what_was_taken_away_is_not_measured(session):
+    for partition in session._partitions.all():
+        partition.ready = True
+    assert [session._position(partition) for partition in session._partitions.all()] == [None, 7]
+    session._measure()
+    assert session.waiting == 0
+
+
+def test_a_pause_of_what_was_taken_away_hinders_none_of_the_others(session, consumer):
+    consumer.flowing = {A, B}
+    session._pace(flowing=False)
+    assert consumer.flowing == {A}
