@@ -1,7 +1,8 @@
-"""Which file system a path lies on, from Linux's table of mounts (proc_pid_mountinfo(5))."""
+"""Whether a path lies on a network file system, where SQLite's write-ahead log cannot be shared."""
 
-import re
-from pathlib import Path, PurePath
+from pathlib import Path
+
+from classifyd.core.mounts import file_system_type
 
 _TABLE = Path("/proc/self/mountinfo")
 _NETWORK = {"9p", "afs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
@@ -17,15 +18,3 @@ def network_file_system(path: Path) -> str | None:
     kind = file_system_type(path, table)
     remote = kind in _NETWORK or kind.startswith(("fuse.sshfs", "fuse.glusterfs", "fuse.ceph"))
     return kind if remote else None
-
-
-def file_system_type(path: PurePath, table: str) -> str:
-    """The type of the innermost mount that holds `path`; of equal mount points the last one counts, since
-    it covers the others. Empty when no line fits."""
-    depth, found = 0, ""
-    for line in table.splitlines():
-        mount, _, rest = line.partition(" - ")
-        point = PurePath(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), mount.split(" ")[4]))
-        if path.is_relative_to(point) and len(point.parts) >= depth:
-            depth, found = len(point.parts), rest.split(" ")[0]
-    return found

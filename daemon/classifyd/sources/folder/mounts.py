@@ -4,10 +4,11 @@ import os
 import re
 from pathlib import Path
 
+from classifyd.core.mounts import file_system_type
+
 _REMOTE = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|9p|fuse(blk|\..+)?|virtiofs|vboxsf|prl_fs|afs|ceph|lustre|gfs2|ocfs2"
 )
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 def remote_kind(path: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> str | None:
@@ -19,16 +20,5 @@ def remote_kind(path: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> s
         table = os.fsdecode(mountinfo.read_bytes())
     except OSError:
         return None
-    kind = _kind_at(os.path.realpath(path), table)
-    return kind if kind is not None and _REMOTE.fullmatch(kind) else None
-
-
-def _kind_at(path: str, table: str) -> str | None:
-    best, found = -1, None
-    for line in table.splitlines():
-        mount, _, rest = line.partition(" - ")
-        point = _OCTAL.sub(lambda match: chr(int(match.group(1), 8)), mount.split(" ")[4])
-        # Of several mounts on one point the last one is seen.
-        if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= best:
-            best, found = len(point), rest.split(" ")[0]
-    return found
+    kind = file_system_type(Path(os.path.realpath(path)), table)
+    return kind if _REMOTE.fullmatch(kind) else None
