@@ -65,8 +65,11 @@ def move_where_seen(source: Path, target: Path, token: str, other: Path) -> Path
 
 def _copy_where_seen(source: Path, target: Path, token: str, other: Path) -> Path:
     temporary = _temporary(target, token)
-    _copy_content(source, temporary)
-    place = move_where_seen(temporary, target, token, other)
+    try:
+        _copy_content(source, temporary)
+        place = move_where_seen(temporary, target, token, other)
+    finally:
+        temporary.unlink(missing_ok=True)
     _sync_folder(place.parent)
     source.unlink()
     return place

@@ -308,8 +308,26 @@ def test_a_copy_that_fails_leaves_nothing_behind(
     monkeypatch.setattr(moves.shutil, "copyfileobj", copy)
     with pytest.raises(OSError, match="No space"):
         move(source, target, "TOKEN")
+    with pytest.raises(OSError, match="No space"):
+        move_where_seen(source, target, "TOKEN", target.with_name("cat.TOKEN.jpg"))
     assert list(target.parent.iterdir()) == []
     assert source.exists()
+
+
+def test_a_copy_that_finds_no_place_where_others_look_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, source: Path, target: Path
+) -> None:
+    across(monkeypatch, links=False)
+    with pytest.MonkeyPatch.context() as refusing:
+
+        def rename(*_args: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        refusing.setattr(Path, "rename", rename)
+        with pytest.raises(OSError, match="No space"):
+            move_where_seen(source, target, "TOKEN", target.with_name("cat.TOKEN.jpg"))
+    assert list(target.parent.iterdir()) == []
+    assert source.read_bytes() == PICTURE
 
 
 @pytest.mark.parametrize("world", [ordinary, without_links])
