@@ -28,6 +28,10 @@ class Refused(ClassifierError):
     """The model refused the request as sent (HTTP 400): for a picture, the batch's size or its own setup."""
 
 
+class Oversized(Refused):
+    """Something before the model forbids a request of this size (HTTP 413): no word against a picture."""
+
+
 class Failed(ClassifierError):
     """The model failed on the request (HTTP 5xx that is not an outage): perhaps because of one picture."""
 

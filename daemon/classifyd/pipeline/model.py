@@ -114,7 +114,12 @@ class Model:
         except Unavailable as error:
             self._limit_batch(1)
             self.watch.went_away(error)
-            self._intake.put_back(list(unanswered.values()))
+            if len(batch) == 1 and batch[0].lane is Lane.BULK:
+                # Perhaps this very picture takes the model down: others go first when it is back.
+                with self._lock:
+                    self._suspects.unanswered(batch[0].delivery.image.origin.key, batch[0], time.monotonic())
+            else:
+                self._intake.put_back(list(unanswered.values()))
         else:
             self.watch.answered()
             if self._ramp < self._max_batch:

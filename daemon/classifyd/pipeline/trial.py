@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from classifyd.core.control import CONTROL
-from classifyd.core.errors import ClassifierError, Failed, Refused, Unavailable
+from classifyd.core.errors import ClassifierError, Failed, Oversized, Refused, Unavailable
 from classifyd.core.ports import Classifier
 from classifyd.core.values import Image, Outcome, Reason, Rejected
 
@@ -77,6 +77,8 @@ class Trial:
     def _confront(self, error: ClassifierError) -> Verdict:
         """Judges a picture that was sent alone: it is to blame only if the control picture passes now."""
         self.check()
+        if isinstance(error, Oversized):
+            return Unavailable(str(error))
         if isinstance(error, Refused):
             return Rejected(Reason.REFUSED_BY_MODEL, f"the model refuses this picture: {error}")
         return error if isinstance(error, Failed | Unavailable) else Failed(str(error))

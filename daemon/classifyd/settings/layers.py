@@ -90,7 +90,7 @@ def _merge(below: Values, above: Values, is_models: bool = False) -> dict[str, A
         old = result.get(key)
         if not (isinstance(old, Mapping) and isinstance(value, Mapping)):
             result[key] = value
-        elif is_models and _names_engine(value) and engine_of({**value}) != engine_of({**old}):
+        elif is_models and _names_engine(value) and _names_engine(old) and _engines_differ(value, old):
             result[key] = dict(value)
         else:
             result[key] = _merge(old, value, is_models=key == "models")
@@ -98,4 +98,9 @@ def _merge(below: Values, above: Values, is_models: bool = False) -> dict[str, A
 
 
 def _names_engine(table: Values) -> bool:
-    return "engine" in table or "url" in table
+    """Whether a table tells its engine: by name, or by a key that only one engine has."""
+    return not table.keys().isdisjoint({"engine", "url", "path"})
+
+
+def _engines_differ(one: Values, other: Values) -> bool:
+    return bool(engine_of({**one}) != engine_of({**other}))

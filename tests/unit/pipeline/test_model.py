@@ -337,3 +337,26 @@ def test_another_version_may_accept_larger_batches_again():
         bench.model.watch.went_away(Unavailable("held back by the test"))
         assert bench.model.info.version == "2"
         assert bench.model._max_batch == 8
+
+
+def test_a_picture_that_takes_the_model_down_does_not_keep_others_from_it(monkeypatch):
+    monkeypatch.setattr("classifyd.core.suspects.FIRST_DELAY", 3600.0)
+    classifier = FakeClassifier()
+
+    def answer(picture):
+        if picture.origin.name == "heavy":
+            classifier.control = Unavailable("killed for memory")
+            raise Unavailable("killed for memory")
+        return PREDICTION
+
+    def probe():
+        classifier.control = None  # something restarts the server
+        return original()
+
+    original, classifier.probe, classifier.answer = classifier.probe, probe, answer
+    with Bench(classifier) as bench:
+        bench.part.wait(up=True)
+        for name in ("heavy", *map(str, range(20))):
+            bench.offer(name)
+        assert set(map(id, bench.wait_recorded(*map(str, range(20))))) == {id(PREDICTION)}
+        assert "heavy" not in bench.recorded

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifyd.core.errors import Failed, Refused, Unavailable
+from classifyd.core.errors import Failed, Oversized, Refused, Unavailable
 from classifyd.core.values import Reason, Rejected
 from classifyd.pipeline.trial import Trial
 from tests.unit.pipeline.fakes import PREDICTION, FakeClassifier, image
@@ -110,3 +110,25 @@ def test_a_model_that_does_not_accept_the_control_picture_is_not_available(contr
     classifier.classify = lambda _images: [control]
     with pytest.raises(Unavailable, match="control picture"):
         trial_of(classifier).check()
+
+
+def test_a_limit_on_the_way_to_the_model_condemns_no_picture():
+    classifier = FakeClassifier(raising({"a": Oversized("413")}))
+    ((_, verdict),) = trial_of(classifier).verdicts([image("a")])
+    assert isinstance(verdict, Unavailable)
+
+
+def test_a_limit_on_the_way_to_the_model_is_told_as_the_size_of_batches():
+    lowered: list[int] = []
+    classifier = FakeClassifier()
+    original = classifier.classify
+
+    def classify(images):
+        if len(images) > 2:
+            raise Oversized("413")
+        return original(images)
+
+    classifier.classify = classify
+    verdicts = list(trial_of(classifier, lowered).verdicts([image(str(number)) for number in range(8)]))
+    assert [verdict for _index, verdict in verdicts] == [PREDICTION] * 8
+    assert min(lowered) == 2

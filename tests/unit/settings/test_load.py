@@ -133,6 +133,16 @@ def test_a_later_source_that_changes_the_engine_replaces_the_model(written, monk
     assert (model.url, model.name, model.top_k) == ("http://server:8501", "resnet", 5)
 
 
+def test_a_server_s_address_keeps_what_was_said_of_the_model_before(monkeypatch, clean):
+    labels = clean / "labels.txt"
+    labels.write_text("cat\n")
+    monkeypatch.setenv("CLASSIFYD_MODELS__RESNET__LABELS", str(labels))
+    monkeypatch.setenv("CLASSIFYD_MODELS__RESNET__MAX_BATCH", "7")
+    model = load(None, {}, "http://localhost:8501").models["resnet"]
+    assert isinstance(model, TfServingModel)
+    assert (model.labels, model.max_batch) == (labels, 7)
+
+
 def test_a_later_source_of_the_same_engine_changes_only_what_it_says(written, monkeypatch):
     file = written("[models.resnet]\nurl = 'http://a'\nversion = 5")
     monkeypatch.setenv("CLASSIFYD_MODELS__RESNET__URL", "http://b")

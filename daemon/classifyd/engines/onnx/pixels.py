@@ -6,7 +6,8 @@ by the reduction, which is `tf.image.resize(antialias=True)` but for rounding to
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,11 @@ class Pixelator:
         """The picture as RGB [height, width, 3] at the model's size; or what the decoder says against it;
         or Failed where it broke off for another reason (no memory)."""
         try:
-            # The class, not Image.open: no other format, no MPO, and no limit but the gate's.
-            with _Jpeg(io.BytesIO(data)) as picture, self._budget.taken(picture.width * picture.height):
+            with _opened(data) as picture, self._budget.taken(picture.width * picture.height):
+                with _evidence():
+                    picture.load()
                 return np.asarray(self._fitted(picture))
-        except (OSError, SyntaxError, ValueError) as error:
-            if "out of memory" in str(error):  # the codec's own words
-                return Failed(f"decoding broke off: {error}")
+        except _Undecodable as error:
             return Rejected(Reason.UNDECODABLE, f"the JPEG cannot be decoded: {error}")
         except Exception as error:  # noqa: BLE001 - whatever else it is, it is no evidence and no reason to stop
             return Failed(f"decoding broke off: {error!r}")
@@ -53,7 +53,6 @@ class Pixelator:
         return np.ascontiguousarray(batch.transpose(0, 3, 1, 2)) if self._wanted.layout == "NCHW" else batch
 
     def _fitted(self, picture: JpegImageFile) -> Image.Image:
-        picture.load()
         coloured: Image.Image = picture
         if picture.mode == "CMYK":
             # Pillow takes every CMYK JPEG for Adobe's inverted kind; without Adobe's marker it is not.
@@ -72,8 +71,30 @@ class Pixelator:
         else:
             y_ratio, x_ratio = height / self._wanted.resize[0], width / self._wanted.resize[1]
         seen_width, seen_height = out_width * x_ratio, out_height * y_ratio
-        left, top = (width - seen_width) / 2, (height - seen_height) / 2
+        # Not below zero, where rounding put the part seen beyond the picture by its last digit.
+        left, top = max(0.0, (width - seen_width) / 2), max(0.0, (height - seen_height) / 2)
         return left, top, min(left + seen_width, width), min(top + seen_height, height)
+
+
+class _Undecodable(Exception):
+    """The decoder's word against a picture."""
+
+
+@contextmanager
+def _evidence() -> Iterator[None]:
+    """Only what the decoder raises in here is evidence against a picture."""
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError) as error:
+        if "out of memory" in str(error):  # the codec's own words
+            raise MemoryError(str(error)) from error
+        raise _Undecodable(str(error)) from error
+
+
+def _opened(data: bytes) -> "_Jpeg":
+    """The class, not Image.open: no other format, no MPO, and no limit but the gate's."""
+    with _evidence():
+        return _Jpeg(io.BytesIO(data))
 
 
 class _Jpeg(JpegImageFile):

@@ -2,8 +2,8 @@
 
 https://www.tensorflow.org/tfx/serving/api_rest; the codes are those of `http_rest_api_handler.cc`.
 
-Only two answers may concern a picture: 400 and 500 of the server itself. Everything else (no answer, a
-time-out, overload, a proxy's page, a wrong address) is an outage, whatever the picture.
+Only two answers may concern a picture: 400 and 500 in the server's own form, `{"error": "..."}`. Everything
+else (no answer, a time-out, overload, a proxy's page, a wrong address) is an outage, whatever the picture.
 """
 
 import json
@@ -15,11 +15,12 @@ import orjson
 import requests
 from urllib3.exceptions import HTTPError
 
-from classifyd.core.errors import ConfigurationError, Failed, Refused, Unavailable
+from classifyd.core.errors import ConfigurationError, Failed, Oversized, Refused, Unavailable
 from classifyd.engines.tfserving.deadline import DeadlineAdapter
 
 _CONNECTIONS = 16  # kept alive; more may be open at once
-_REFUSED = {400, 413}  # 413 is a proxy's word for a batch that is too large
+_REFUSED = 400
+_TOO_LARGE = 413  # a proxy's word
 _FAILED = {500, 501}
 _LONGEST_REASON = 300
 _LONGEST_ANSWER = 128 * 2**20
@@ -112,9 +113,11 @@ class ServingApi:
     def _error(self, response: requests.Response, content: bytes) -> Unavailable | Refused | Failed:
         code = response.status_code
         told = f"{self.server} answered {code}: {_reason(content) or response.reason}"
-        if code in _REFUSED:
+        if code == _TOO_LARGE:
+            return Oversized(f"{told} (a proxy's limit? raise it, or lower max_batch_bytes)")
+        if code == _REFUSED and _own_words(content):
             return Refused(told)
-        if code in _FAILED:
+        if code in _FAILED and _own_words(content):
             return Failed(told)
         if code == 404:
             return NotLoaded(f"{told} (is the model loaded there, and its name right?)")
@@ -135,10 +138,15 @@ def _parsed(content: bytes) -> Any:
             return None
 
 
-def _reason(content: bytes) -> str:
+def _own_words(content: bytes) -> str | None:
+    """The reason of an error in TensorFlow Serving's own form; None for anybody else's page."""
     answer = _parsed(content)
     told = answer.get("error") if isinstance(answer, dict) else None
-    text = told if isinstance(told, str) else content[:_LONGEST_REASON].decode("utf-8", "replace")
+    return told if isinstance(told, str) else None
+
+
+def _reason(content: bytes) -> str:
+    text = _own_words(content) or content[:_LONGEST_REASON].decode("utf-8", "replace")
     return " ".join(text.split())[:_LONGEST_REASON]
 
 

@@ -102,6 +102,20 @@ def test_every_shape_of_picture_fits(size: tuple[int, int], wanted: dict[str, ob
     assert decoded(pixelator(**wanted), jpeg("red", size)).shape == (8, 8, 3)
 
 
+@pytest.mark.parametrize("side", [224, 299, 300, 331, 380])
+def test_rounding_puts_no_picture_beyond_its_own_edge(side: int) -> None:
+    maker = pixelator(resize=(side, side))
+    for length in range(1, 6000):
+        left, top, right, bottom = maker._box((length, length))
+        assert 0 <= left < right <= length
+        assert 0 <= top < bottom <= length
+
+
+def test_a_mistake_of_our_own_arithmetic_rejects_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pixelator, "_box", lambda _self, _size: (-1.0, 0.0, 1.0, 1.0))
+    assert isinstance(pixelator().decode(jpeg("red")), Failed)
+
+
 def test_scale_comes_before_mean_and_deviation() -> None:
     maker = pixelator(scale=1 / 255, mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 1.0))
     tensor = maker.tensor([np.full((8, 8, 3), 255, np.uint8)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifyd.core.errors import ClassifierError, Failed, Refused, Unavailable
+from classifyd.core.errors import ClassifierError, Failed, Oversized, Refused, Unavailable
 from classifyd.core.values import Prediction
 from classifyd.engines.onnx import OnnxClassifier
 from classifyd.engines.tfserving import TFServingClassifier
@@ -14,7 +14,9 @@ from verification.kit.serving import ServingStandIn, faults
     ("fault", "meaning", "told"),
     [
         (faults.status(400, "Invalid JPEG data"), Refused, "answered 400: Invalid JPEG data"),
-        (faults.status(413, "too large"), Refused, "413"),
+        (faults.page(413), Oversized, "413: <html>.*a proxy's limit"),
+        (faults.page(400), Unavailable, "400: <html>"),
+        (faults.page(500), Unavailable, "500: <html>"),
         (faults.status(500, "internal"), Failed, "500: internal"),
         (faults.status(501, "no such operation"), Failed, "501"),
         (faults.status(401, "who are you"), Unavailable, "401"),
