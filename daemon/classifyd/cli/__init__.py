@@ -19,12 +19,16 @@ def main() -> None:
     try:
         app(prog_name="classifyd")
     except ConfigurationError as error:
-        _tell(error, EXIT_CONFIGURATION)
+        _tell(str(error), EXIT_CONFIGURATION)
+    except PermissionError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        remedy = "give this user the right to it and to its folders, or name another place"
+        _tell(f"{place}permission denied: {remedy}", EXIT_CONFIGURATION)
     except ClassifydError as error:
-        _tell(error, EXIT_FAILED)
+        _tell(str(error), EXIT_FAILED)
 
 
-def _tell(error: ClassifydError, code: int) -> None:
-    for line in str(error).splitlines():
+def _tell(message: str, code: int) -> None:
+    for line in message.splitlines():
         print(f"classifyd: {line}", file=sys.stderr)  # noqa: T201 - the one place that prints errors
     sys.exit(code)

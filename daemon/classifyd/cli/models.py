@@ -45,10 +45,12 @@ def list_models(into: Into = None, config: ConfigFile = None) -> None:
     from rich.filesize import decimal
     from rich.table import Table
 
+    from classifyd.operations.models.pull import is_there
+
     folder = into or _models_folder(config)
     table = Table("name", "engine", "size", "model", "pulled", box=None, pad_edge=False)
     for entry in _catalog().entries:
-        pulled = "yes" if (folder / entry.name).exists() else "no"
+        pulled = "yes" if is_there(folder / entry.name) else "no"
         table.add_row(entry.name, entry.engine, decimal(entry.size), entry.title, pulled)
     Console().print(table)
 
@@ -85,11 +87,11 @@ def pull(
 def verify(name: Name, into: Into = None, config: ConfigFile = None) -> None:
     """Check every file of a fetched model against the catalog."""
     from classifyd.operations.models.catalog import CatalogError
-    from classifyd.operations.models.pull import find_faults
+    from classifyd.operations.models.pull import find_faults, is_there
 
     entry = _catalog().entry(name)
     folder = (into or _models_folder(config)) / entry.name
-    if not folder.exists():
+    if not is_there(folder):
         raise CatalogError(f"{folder} is not there; get it with: classifyd models pull {entry.name}")
     if faults := find_faults(entry, folder):
         raise CatalogError("\n".join(f"{folder}/{fault}" for fault in faults))

@@ -83,11 +83,12 @@ def _database(path: Path, url: str) -> str:
     kind = network_file_system(path)
     if kind is not None:
         raise ConfigurationError(f"{path} lies on a network file system ({kind}): put it on a local disk")
-    if not path.exists():
-        folder = next(parent for parent in path.parents if parent.exists())
-        if not os.access(folder, os.W_OK | os.X_OK):
+    with refusing(path):
+        nearest = next(place for place in (path, *path.parents) if place.exists())
+    if nearest != path:
+        if not os.access(nearest, os.W_OK | os.X_OK):
             raise ConfigurationError(
-                f"{folder} cannot be written: give this user the right, or move database.url"
+                f"{nearest} cannot be written: give this user the right, or move database.url"
             )
         return f"{path} will be made"
     with refusing(path):

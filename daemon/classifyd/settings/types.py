@@ -22,7 +22,13 @@ def _absolute(path: Path) -> Path:
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # a folder that may not be entered, say
+        raise ValueError(
+            f"{path} cannot be looked at ({error.strerror}): give this user the right to enter its folder"
+        ) from None
+    if not there:
         raise ValueError(f"there is no file {path}")
     return path
 

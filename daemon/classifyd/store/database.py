@@ -98,9 +98,9 @@ def read_only(url: str) -> Reader:
 def existing(url: str) -> Path:
     """The file of a database of exactly this code's revision. Raises ConfigurationError otherwise."""
     path = sqlite.path_of(url)
-    if not path.exists():
-        raise ConfigurationError(f"there is no database at {path}: `classifyd run` makes it")
     with refusing(path):
+        if not path.exists():
+            raise ConfigurationError(f"there is no database at {path}: `classifyd run` makes it")
         if schema.revision_of(path) != schema.head():
             raise ConfigurationError(
                 f"{path} is of an older classifyd: start `classifyd run` once to upgrade it"
@@ -121,6 +121,11 @@ def refusing(path: Path) -> Iterator[None]:
         raise ConfigurationError(meaning(path, error)) from error
     except StoreUnavailable as error:
         raise ConfigurationError(str(error)) from error
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{error.filename or path}: {error.strerror or error}: give this user the right to it and to its"
+            " folders, or name another place in database.url"
+        ) from error
     except OSError as error:
         raise ConfigurationError(f"{error.filename or path}: {error.strerror or error}") from error
 

@@ -61,6 +61,21 @@ def test_what_goes_wrong_is_said_in_lines_without_a_traceback(classifyd, monkeyp
     assert (ended.code, ended.out, ended.err) == (code, "", "classifyd: first\nclassifyd: second\n")
 
 
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [(PermissionError(13, "Permission denied", "/private/x"), "/private/x: "), (PermissionError(), "")],
+)
+def test_a_missing_right_is_said_in_a_line_wherever_it_shows(classifyd, monkeypatch, error, place):
+    def fail(*_arguments):
+        raise error
+
+    monkeypatch.setattr("classifyd.settings.load", fail)
+    ended = classifyd("config", "show")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"classifyd: {place}permission denied: give this user the right")
+    assert ended.err.count("\n") == 1
+
+
 def test_an_interrupt_ends_with_130(classifyd, monkeypatch):
     def interrupt(*_arguments):
         raise KeyboardInterrupt

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from classifyd.cli import models
 from classifyd.core.errors import ConfigurationError
 from classifyd.operations.models.catalog import Catalog, CatalogError, Entry
+from tests.unit.rights import forbid
 
 CONTENT = b"a model"
 
@@ -111,3 +112,18 @@ def test_a_model_that_was_never_pulled_is_told_with_the_remedy(run, entry):
 def test_names_are_completed(entry):
     assert models._names("sm") == ["small"]
     assert models._names("x") == []
+
+
+@pytest.mark.parametrize("command", [["list"], ["pull", "small"], ["verify", "small"]])
+def test_a_folder_of_models_that_may_not_be_entered_is_told(run, entry, tmp_path, monkeypatch, command):
+    forbid(monkeypatch, tmp_path / "private")
+    shown = run(*command, "--into", tmp_path / "private")
+    assert isinstance(shown.exception, ConfigurationError)
+    assert "private/small cannot be looked at (Permission denied)" in str(shown.exception)
+
+
+def test_a_brought_file_in_a_folder_that_may_not_be_entered_is_told(run, entry, tmp_path, monkeypatch):
+    forbid(monkeypatch, tmp_path / "private")
+    shown = run("pull", "small", "--from", tmp_path / "private/brought.onnx")
+    assert isinstance(shown.exception, ConfigurationError)
+    assert "private/brought.onnx cannot be looked at (Permission denied)" in str(shown.exception)

@@ -10,6 +10,7 @@ from classifyd.core.errors import ConfigurationError
 from classifyd.operations.check import check_broker, check_database, check_inbox
 from classifyd.sources.folder.config import FolderConfig
 from classifyd.store import Database
+from tests.unit.rights import forbid
 from tests.unit.store.samples import NOON, result
 
 
@@ -126,3 +127,10 @@ def test_a_broker_that_is_away(monkeypatch):
     assert "x:1 cannot be used" in finding.detail
     assert "(KafkaTimeoutError: nobody there)" in finding.detail
     assert "check address, TLS and SASL settings" in finding.detail
+
+
+def test_a_database_in_a_folder_that_may_not_be_entered(tmp_path, monkeypatch):
+    forbid(monkeypatch, tmp_path / "private")
+    finding = check_database(f"sqlite:///{tmp_path}/private/c.db")
+    assert not finding.ok
+    assert "private/c.db: Permission denied: give this user the right" in finding.detail

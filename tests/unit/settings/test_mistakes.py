@@ -4,6 +4,7 @@ import pytest
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.settings import load
+from tests.unit.rights import forbid
 
 
 def complaint(path, overrides=None, model_url=None):
@@ -243,3 +244,12 @@ def test_a_secret_by_value_and_by_file_is_ambiguous(written):
 
 def test_an_empty_secret_is_refused():
     assert "http.api_key" in complaint(None, {"http": {"api_key": ""}})
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered(clean, monkeypatch):
+    forbid(monkeypatch, clean / "private")
+    told = complaint(None, {"kafka": {"ssl_keyfile": str(clean / "private/key.pem")}})
+    assert told == (
+        f"command line: kafka.ssl_keyfile: {clean}/private/key.pem cannot be looked at (Permission denied):"
+        " give this user the right to enter its folder"
+    )

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Filter
 from classifyd.store import Database, database, mounts, read_only, schema, tables
+from tests.unit.rights import forbid
 from tests.unit.store.samples import message, result
 
 WIDER = """
@@ -244,3 +245,11 @@ def test_migrations_are_part_of_the_package():
     folder = Path(schema.__file__).parent / "migrations"
     assert (folder / "env.py").is_file()
     assert list((folder / "versions").glob("*.py"))
+
+
+def test_a_reader_that_may_not_enter_the_folder_is_told_so(tmp_path, monkeypatch):
+    forbid(monkeypatch, tmp_path / "private")
+    with pytest.raises(
+        ConfigurationError, match=r"private/c\.db: Permission denied: give this user the right"
+    ):
+        read_only(f"sqlite:///{tmp_path}/private/c.db")

@@ -24,6 +24,17 @@ def find_faults(entry: Entry, folder: Path) -> list[str]:
     return faults if (folder / CARD).is_file() else [*faults, f"{CARD}: missing"]
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is something at `path`. Raises ConfigurationError when its folder may not be entered."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be looked at ({error.strerror}): give this user the right to enter its folder,"
+            " or name another one"
+        ) from error
+
+
 class Puller:
     """Pulls models into folders of `into`, each under its name.
 
@@ -43,7 +54,7 @@ class Puller:
         fetched or is not what the catalog says.
         """
         folder = self._into / entry.name
-        if folder.exists():
+        if is_there(folder):
             if faults := find_faults(entry, folder):
                 raise ConfigurationError(
                     f"{folder} exists and is not this model ({faults[0]}); move it away, then pull again"
@@ -104,7 +115,7 @@ def _assign(entry: Entry, offered: Sequence[Path]) -> dict[Download, Path]:
     """Which offered file stands for which download: an archive for an archive, else what has its size."""
     sources: dict[Download, Path] = {}
     for path in offered:
-        if not path.is_file():
+        if not (is_there(path) and path.is_file()):
             raise ConfigurationError(f"{path}: no such file")
         is_archive = tarfile.is_tarfile(path)
         fitting = [
