@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+import pytest
+
 
 def test_produce_without_a_broker_says_what_to_set(classifyd):
     ended = classifyd("produce", "cat.jpg", "--topic", "pictures")
@@ -43,6 +45,23 @@ def test_failed_files_go_back_into_the_inbox(classifyd):
     ended = classifyd("requeue")
     assert (ended.code, ended.out.strip()) == (0, "1 put back, 0 left")
     assert Path("data/inbox/a/cat.jpg").read_bytes() == b"cat"
+
+
+@pytest.mark.parametrize("given", ["data/failed/a/cat.jpg", "a/cat.jpg"])
+def test_a_failed_file_may_be_chosen(classifyd, given):
+    failed = Path("data/failed/a")
+    failed.mkdir(parents=True)
+    (failed / "cat.jpg").write_bytes(b"cat")
+    (failed / "cat.jpg.error.json").write_text('{"path": "a/cat.jpg"}')
+    ended = classifyd("requeue", given)
+    assert (ended.code, ended.out.strip()) == (0, "1 put back, 0 left")
+    assert Path("data/inbox/a/cat.jpg").exists()
+
+
+def test_a_chosen_file_that_did_not_fail_is_named(classifyd):
+    ended = classifyd("requeue", "nope.jpg")
+    assert (ended.code, ended.out.strip()) == (1, "0 put back, 1 left")
+    assert "nope.jpg: no failed picture of that name lies in" in ended.err
 
 
 def test_a_file_that_cannot_go_back_is_named(classifyd, monkeypatch):

@@ -72,8 +72,84 @@ def test_nothing_in_the_inbox_is_overwritten(folders: Folders) -> None:
 def test_only_what_is_chosen_returns(folders: Folders) -> None:
     for name in ("cat.jpg", "a/dog.jpg", "b/cow.jpg"):
         folders.reject(name)
-    folders.requeue([Path("cat.jpg"), Path("a"), Path("missing.jpg")])
+    folders.requeue([Path("cat.jpg"), Path("a")])
     assert sorted(path.name for path in folders.inbox.rglob("*.jpg")) == ["cat.jpg", "dog.jpg"]
+
+
+@pytest.mark.parametrize(
+    "chosen", ["failed/a/cat.jpg", "failed/a", "failed", "../{top}/failed/b/../a/cat.jpg"]
+)
+def test_paths_may_be_given_as_a_shell_completes_them(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    place = folders.reject("a/cat.jpg")
+    monkeypatch.chdir(tmp_path)
+    path = Path(chosen.format(top=tmp_path.name))
+    assert folders.requeue([path]) == [Requeued(place, folders.inbox / "a" / "cat.jpg")]
+
+
+def test_all_that_a_shells_star_names_returns_once(folders: Folders) -> None:
+    for name in ("cat.jpg", "a/dog.jpg"):
+        folders.reject(name)
+    chosen = sorted(folders.failed.iterdir())
+    assert [type(one) for one in folders.requeue(chosen)] == [Requeued, Requeued]
+
+
+@pytest.mark.parametrize("chosen", ["missing.jpg", "mine.jpg", "a/missing"])
+def test_a_chosen_picture_that_did_not_fail_is_told(folders: Folders, chosen: str) -> None:
+    (folders.failed / "mine.jpg").touch()
+    problem = f"no failed picture of that name lies in {folders.failed}"
+    assert folders.requeue([Path(chosen)]) == [NotRequeued(Path(chosen), problem)]
+
+
+def test_what_is_chosen_outside_of_the_folder_is_told_and_stays(folders: Folders, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "cat.jpg"
+    other.parent.mkdir()
+    other.write_bytes(b"picture")
+    sidecar_of(other).write_text("damaged")
+    for chosen in (other, Path("../other"), Path("../other/cat.jpg")):
+        (told,) = folders.requeue([chosen])
+        assert told == NotRequeued(chosen, f"it lies outside of {folders.failed}: name what lies there")
+    assert other.exists()
+
+
+def denied(path: object) -> PermissionError:
+    return PermissionError(errno.EACCES, "Permission denied", str(path))
+
+
+def test_a_folder_that_may_not_be_read_is_told(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scandir(path: Any) -> Any:
+        raise denied(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    (told,) = folders.requeue()
+    assert told == NotRequeued(
+        folders.failed, "Permission denied: give this user the right to read and to enter it"
+    )
+
+
+@pytest.mark.parametrize("chosen", [[], [Path("cat.jpg")]])
+def test_a_folder_that_may_not_be_entered_is_told(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, chosen: list[Path]
+) -> None:
+    folders.reject("cat.jpg")
+    real = Path.stat
+
+    def stat(path: Path, **options: Any) -> Any:
+        if path.parent == folders.failed:
+            raise denied(path)
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    (told,) = folders.requeue(chosen)
+    assert isinstance(told, NotRequeued)
+    assert told.source.name == "cat.jpg"
+    assert told.problem.startswith("Permission denied: give this user the right")
+
+
+def test_where_nothing_has_failed_yet_nothing_is_told(folders: Folders) -> None:
+    folders.failed.rmdir()
+    assert folders.requeue() == []
 
 
 def test_files_without_a_sidecar_and_sidecars_without_a_file_stay(folders: Folders) -> None:
