@@ -9,14 +9,16 @@ from classifyd.core.values import Source, Status
 
 
 def _moment(text: str) -> datetime:
-    """An aware moment from RFC 3339, or from a date or time without a zone, which is taken as UTC."""
+    """A moment in UTC from RFC 3339, or from a date or time without a zone, which is taken as UTC."""
     try:
         moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is no time: write 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00Z"
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} lies outside the years 1 to 9999 of UTC") from None
 
 
 Label = Annotated[str | None, typer.Option(help="Classified as this.", show_default=False)]

@@ -70,7 +70,14 @@ def test_filters(classifyd, recorded, options, found):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--since", "yesterday"), ("--status", "done"), ("--limit", "0")]
+    ("option", "value"),
+    [
+        ("--since", "yesterday"),
+        ("--since", "0001-01-01T00:00:00+10:00"),
+        ("--until", "9999-12-31T23:00:00-10:00"),
+        ("--status", "done"),
+        ("--limit", "0"),
+    ],
 )
 def test_a_filter_that_is_not_understood(classifyd, recorded, option, value):
     ended = classifyd("results", "list", option, value)
