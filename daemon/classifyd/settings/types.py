@@ -10,6 +10,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from classifyd.settings import units
 
+LONGEST_S = 3650 * 86_400
+"""Ten years: beyond every use, and within what the system's clocks and waits can count."""
+
 
 class Table(BaseModel):
     """A table of the configuration file: frozen, and closed to unknown keys."""
@@ -31,6 +34,13 @@ def _existing(path: Path) -> Path:
     if not there:
         raise ValueError(f"there is no file {path}")
     return path
+
+
+def _duration(value: object) -> float:
+    seconds = units.duration(value)
+    if seconds > LONGEST_S:
+        raise ValueError(f"is too long: write at most {units.duration_text(LONGEST_S)}")
+    return seconds
 
 
 def _texts(value: object) -> object:
@@ -71,7 +81,7 @@ def _scalar(text: str) -> Any:
 
 Duration = Annotated[
     float,
-    BeforeValidator(units.duration),
+    BeforeValidator(_duration),
     PlainSerializer(units.duration_text, return_type=str, when_used="json"),
 ]
 """Seconds."""
