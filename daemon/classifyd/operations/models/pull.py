@@ -4,8 +4,10 @@ import fcntl
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from lzma import LZMAError
 from pathlib import Path
 
 from classifyd.core.errors import ConfigurationError
@@ -117,7 +119,7 @@ def _assign(entry: Entry, offered: Sequence[Path]) -> dict[Download, Path]:
     for path in offered:
         if not (is_there(path) and path.is_file()):
             raise ConfigurationError(f"{path}: no such file")
-        is_archive = tarfile.is_tarfile(path)
+        is_archive = _is_archive(path)
         fitting = [
             download
             for download in entry.downloads
@@ -132,6 +134,15 @@ def _assign(entry: Entry, offered: Sequence[Path]) -> dict[Download, Path]:
             raise ConfigurationError(f"{path} is none of the files of {entry.name}: {wanted}")
         sources[fitting[0]] = path
     return sources
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except (OSError, EOFError, zlib.error, LZMAError) as error:
+        raise ConfigurationError(
+            f"{path} is not whole, or cannot be read ({error}): bring it anew"
+        ) from error
 
 
 def _install(source: Path, file: ModelFile, model: Path) -> None:

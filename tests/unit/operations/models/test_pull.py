@@ -169,6 +169,14 @@ def test_an_offered_file_that_is_none_of_the_models_is_refused(pull, tmp_path):
         pull(other)
 
 
+@pytest.mark.parametrize("length", [2, 12, 40, 100])
+def test_an_offered_archive_that_was_cut_short_is_told(pull, server, tmp_path, length):
+    archive = tmp_path / "cut.tgz"
+    archive.write_bytes(server.files["/model.tar.gz"][:length])
+    with pytest.raises(ConfigurationError, match=r"cut\.tgz is not whole"):
+        pull(archive)
+
+
 def test_an_offered_file_that_is_not_there_is_refused(pull, tmp_path):
     with pytest.raises(ConfigurationError, match="no such file"):
         pull(tmp_path / "nothing")
