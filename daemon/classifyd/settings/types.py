@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -56,9 +57,19 @@ def _texts(value: object) -> object:
 
 
 def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/\s]+[^\s]*", value):
-        raise ValueError(f"{value!r} is not an address such as http://localhost:8501")
+    if not (re.fullmatch(r"https?://[^/\s]+[^\s]*", value) and _names_host(value)):
+        shown = "what is given" if "@" in value else repr(value)  # before an @ there may be a password
+        raise ValueError(f"{shown} is not an address such as http://localhost:8501")
     return value.rstrip("/")
+
+
+def _names_host(address: str) -> bool:
+    """Whether the parts of an address can be told apart, and its host looked up (RFC 3986, RFC 3490)."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname and parts.hostname.encode("idna") and parts.port != 0)
+    except ValueError:
+        return False
 
 
 def _version(value: object) -> object:

@@ -254,3 +254,34 @@ def test_a_file_in_a_folder_that_may_not_be_entered(clean, monkeypatch):
         f"command line: kafka.ssl_keyfile: {clean}/private/key.pem cannot be looked at (Permission denied):"
         " give this user the right to enter its folder"
     )
+
+
+@pytest.mark.parametrize("key", ["url", "proxy"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://[::1",
+        "http://a..b:80",
+        f"http://{'a' * 64}.org",
+        "http://a:port",
+        "http://a:70000",
+        "http://:80",
+    ],
+)
+def test_an_address_that_cannot_be_taken_apart(key, address):
+    told = complaint(None, {"models": {"resnet": {"url": "http://a", key: address}}})
+    assert told == (
+        f"command line: models.resnet.{key}: {address!r} is not an address such as http://localhost:8501"
+    )
+
+
+@pytest.mark.parametrize("address", ["http://[::1]:8501", "http://bücher.example", "http://a.b.:80/base"])
+def test_an_unusual_address_is_taken(address):
+    assert load(None, {"models": {"resnet": {"url": address}}}).models["resnet"].url == address
+
+
+@pytest.mark.parametrize("address", ["user:s3cret@a", "http://user:s3cret@[::1", "http://user:s3cret/x@a"])
+def test_a_password_in_a_mistaken_address_is_not_shown(address):
+    told = complaint(None, {"models": {"resnet": {"url": "http://a", "proxy": address}}})
+    assert "models.resnet.proxy: what is given is not an address" in told
+    assert "s3cret" not in told

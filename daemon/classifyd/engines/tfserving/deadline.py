@@ -18,6 +18,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
+# A socket's time-out is milliseconds in a C int, which end after 24 days.
+_LONGEST_WAIT_S = 86_400.0
 _end: ContextVar[float] = ContextVar("end")
 
 
@@ -33,11 +35,11 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def remaining() -> float:
-    """What is left, in seconds. Raises TimeoutError when nothing is."""
+    """What is left, in seconds, or a day if that is more. Raises TimeoutError when nothing is."""
     left = _end.get() - time.monotonic()
     if left <= 0:
         raise TimeoutError("the call's time is over")
-    return left
+    return min(left, _LONGEST_WAIT_S)
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -120,7 +122,7 @@ def _connected(connection: HTTPConnection) -> socket.socket:
     """A socket to the first address of the host that answers; each gets its share of what is left."""
     try:
         addresses = socket.getaddrinfo(connection._dns_host, connection.port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a label that is empty or too long fails before it is asked for
         raise NewConnectionError(connection, f"{connection.host} is not known: {error}") from error
     failure: OSError = OSError("no address")
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):

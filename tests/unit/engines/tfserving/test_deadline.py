@@ -12,6 +12,7 @@ import requests
 
 from classifyd.engines.tfserving import deadline as module
 from classifyd.engines.tfserving.deadline import DeadlineAdapter, deadline, remaining
+from classifyd.settings.types import LONGEST_S
 
 PATIENCE = 20.0
 Serve = Callable[[socket.socket], None]
@@ -210,3 +211,19 @@ def test_a_handshake_that_never_ends_is_given_up(
     server = serve(lambda _connection: server.stopping.wait(PATIENCE) and None)
     with deadline(0.3), pytest.raises(requests.RequestException, match=r"timed? out|time is over"):
         session.get(f"https://127.0.0.1:{server.port}/")
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".invalid"])
+def test_a_host_that_can_have_no_name_is_not_known(session: requests.Session, host: str) -> None:
+    with deadline(PATIENCE), pytest.raises(requests.ConnectionError, match="is not known"):
+        session.get(f"http://{host}:80/")
+
+
+def test_a_deadline_may_be_years_away(serve: Callable[[Serve], Server], session: requests.Session) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    server = serve(answer)
+    with deadline(LONGEST_S):
+        assert session.get(f"http://127.0.0.1:{server.port}/").text == "ok"
