@@ -125,3 +125,36 @@ def test_secrets_are_masked_where_settings_are_shown():
     shown = to_toml(load(None, {"http": {"api_key": "s3cret"}}))
     assert "s3cret" not in shown
     assert 'api_key = "**********"' in shown
+
+
+@pytest.mark.parametrize("user", ["", "me", "me@example.org"])
+@pytest.mark.parametrize("password", ["s3cret", "s3@cret", "s3:cret", "s3 cret"])
+def test_passwords_in_addresses_are_masked_where_settings_are_shown(user, password):
+    address = f"http://{user}:{password}@host:8080/base"
+    model = address.replace(" ", "%20")
+    shown = to_toml(
+        load(
+            None,
+            {
+                "models": {"resnet": {"url": model, "proxy": model}},
+                "kafka": {"consumer": {"proxy_url": address}, "producer": {"socks5_proxy": address}},
+            },
+        )
+    )
+    masked = f'"http://{user}:**********@host:8080/base"'
+    for setting in ("url", "proxy", "consumer = { proxy_url", "producer = { socks5_proxy"):
+        assert f"\n{setting} = {masked}" in shown
+    assert "cret" not in shown
+
+
+@pytest.mark.parametrize("password", ["s3/cret", "?s3cret", "#s3cret"])
+def test_a_password_that_should_have_been_escaped_is_masked_too(password):
+    shown = to_toml(load(None, {"kafka": {"consumer": {"proxy_url": f"http://me:{password}@host:80"}}}))
+    assert 'proxy_url = "http://me:**********@host:80"' in shown
+
+
+@pytest.mark.parametrize(
+    "address", ["http://host:8080/a@b", "http://[::1]:85/a@b", "http://[::1]:8501", "http://me@host:80"]
+)
+def test_an_address_without_a_password_is_shown_as_it_is(address):
+    assert f'url = "{address}"' in to_toml(load(None, {"models": {"resnet": {"url": address}}}))
