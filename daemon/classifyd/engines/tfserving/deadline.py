@@ -18,7 +18,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
-# A socket's time-out is milliseconds in a C int, which end after 24 days.
+# poll(2) takes milliseconds in a C int, and Python cuts off what is above it: after 24 days they start anew.
 _LONGEST_WAIT_S = 86_400.0
 _end: ContextVar[float] = ContextVar("end")
 
