@@ -1,7 +1,7 @@
 """Reads dead letters for an operator, each of them once."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,17 +45,27 @@ class Letters:
             elif time.monotonic() - heard > SILENCE:
                 raise PublishUnavailable(f"Kafka stopped answering for {SILENCE:.0f} s: check the broker")
 
-    def seen(self) -> None:
-        """Commits what was read."""
+    def seen(self, but: Iterable[Record] = ()) -> None:
+        """Commits what was read, in each partition up to the first of the letters `but`.
+
+        Raises PublishUnavailable when the broker does not take it.
+        """
         positions = {where: self._consumer.position(where, timeout_ms=ANSWER_MS) for where in self._wheres}
-        self._consumer.commit(
-            {
-                where: OffsetAndMetadata(position, "", -1)
-                for where, position in positions.items()
-                if position is not None
-            },
-            timeout_ms=ANSWER_MS,
-        )
+        for letter in but:
+            where = TopicPartition(letter.topic, letter.partition)
+            position = positions[where]
+            positions[where] = letter.offset if position is None else min(position, letter.offset)
+        try:
+            self._consumer.commit(
+                {
+                    where: OffsetAndMetadata(position, "", -1)
+                    for where, position in positions.items()
+                    if position is not None
+                },
+                timeout_ms=ANSWER_MS,
+            )
+        except KafkaError as error:
+            raise PublishUnavailable(f"Kafka does not note what was read: {error}") from error
 
     def _at_end(self) -> bool:
         return all(

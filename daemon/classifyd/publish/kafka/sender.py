@@ -44,11 +44,17 @@ class Sender:
         close_producer(self._producer, CLOSE_TIMEOUT)
 
     def send_all(self, messages: Iterable[tuple[T, Message]]) -> Iterator[tuple[T, PublishError | None]]:
-        """Sends messages, each with something to know it by; answers in order, None for acknowledged."""
+        """Sends messages, each with something to know it by; answers in order, None for acknowledged.
+
+        Begins no other behind one that is refused with PublishUnavailable: the rest would fare no better.
+        """
         window: deque[tuple[T, int, str, FutureRecordMetadata | PublishError]] = deque()
         under_way = 0
         for known_by, message in messages:
-            window.append((known_by, len(message.value), message.topic, self._begin(message)))
+            begun = self._begin(message)
+            window.append((known_by, len(message.value), message.topic, begun))
+            if isinstance(begun, PublishUnavailable):
+                break
             under_way += len(message.value)
             while under_way > WINDOW:
                 under_way -= window[0][1]
