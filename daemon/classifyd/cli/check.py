@@ -41,6 +41,6 @@ def _findings(settings: "Settings") -> "Iterator[Finding]":
     yield operation.check_database(settings.database.url)
     if kafka.enabled:
         topics = (kafka.input.topic, kafka.input.dead_letter_topic, kafka.output.topic)
-        yield from operation.check_broker(kafka.connection, [topic for topic in topics if topic])
+        yield from operation.check_broker(kafka.reader, [topic for topic in topics if topic])
     for name, model in settings.models.items():
         yield operation.check_model(name, partial(make_classifier, name, model))

@@ -66,7 +66,7 @@ def _letters(settings: "Settings") -> tuple[int, int]:
         )
     done = stayed = 0
     with (
-        open_letters(kafka.connection, topic, f"{kafka.input.group_id}.requeue") as letters,
+        open_letters(kafka.reader, topic, f"{kafka.input.group_id}.requeue") as letters,
         Sender(PublisherConfig(kafka.connection, kafka.producer)) as sender,
     ):
         for one in requeue_letters(letters, sender):

@@ -52,7 +52,7 @@ def check_model(name: str, make: Callable[[], Classifier]) -> Finding:
 
 
 def check_broker(connection: Mapping[str, Any], topics: Collection[str]) -> Iterator[Finding]:
-    """Connects to the broker and looks for the topics. `connection` is kafka-python's arguments."""
+    """Connects to the broker and looks for the topics. `connection` is KafkaConsumer's arguments."""
     servers = ", ".join(connection["bootstrap_servers"])
     try:
         found = _topics(connection)

@@ -92,6 +92,15 @@ class KafkaSettings(TableWithSecrets):
         }
         return {"bootstrap_servers": list(self.bootstrap_servers), **given, **paths}
 
+    @property
+    def reader(self) -> dict[str, Any]:
+        """kafka-python's keyword arguments for a consumer that joins no group: `connection`, and what of
+        the table `consumer` concerns it."""
+        options = {
+            name: value for name, value in self.consumer.items() if name not in kafka_options.MEMBERS_ONLY
+        }
+        return {**options, **self.connection}
+
 
 def _connection_keys() -> frozenset[str]:
     return frozenset(KafkaSettings.model_fields) - _NOT_ARGUMENTS

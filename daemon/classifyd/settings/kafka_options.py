@@ -39,6 +39,8 @@ CONSUMER = _BOTH | {
     "max_poll_records",
     "metric_group_prefix",
 }
+MEMBERS_ONLY = frozenset({"heartbeat_interval_ms", "max_poll_interval_ms"})
+"""Options that only members of a group heed; kafka-python holds them against `session_timeout_ms`."""
 PRODUCER = _BOTH | {
     "batch_size",
     "compression_type",

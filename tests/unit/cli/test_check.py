@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifyd.core.errors import Unavailable
+from classifyd.core.errors import ConfigurationError, Unavailable
 from classifyd.core.values import ModelInfo
 
 
@@ -68,3 +68,21 @@ def test_the_broker_and_every_configured_topic_are_checked(classifyd, model, mon
     monkeypatch.setenv("CLASSIFYD_INBOX__ENABLED", "false")
     assert "inbox" not in classifyd("check").out
     assert asked == [(["a:1"], ["in", "in.dead-letter"])]
+
+
+def test_the_broker_is_reached_as_the_daemon_reaches_it(classifyd, model, clean, monkeypatch):
+    asked = []
+
+    def open_consumer(arguments):
+        asked.append(arguments)
+        raise ConfigurationError("the settings of [kafka] do not work")
+
+    monkeypatch.setattr("classifyd.sources.kafka.client.open_consumer", open_consumer)
+    (clean / "classifyd.toml").write_text(
+        '[kafka]\nbootstrap_servers = ["a:1"]\n[kafka.input]\ntopic = "in"\nsession_timeout = "5m"\n'
+        '[kafka.consumer]\nsocks5_proxy = "socks5://p:1080"\nheartbeat_interval_ms = 90_000\n'
+    )
+    assert classifyd("check", "--config", "classifyd.toml").code == 1
+    [arguments] = asked
+    assert arguments["socks5_proxy"] == "socks5://p:1080"
+    assert "heartbeat_interval_ms" not in arguments, "the client would hold it against a session of its own"

@@ -4,6 +4,11 @@ import errno
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from classifyd.core.errors import PublishUnavailable
+from classifyd.publish.kafka import PublisherConfig, Sender
 
 
 def test_produce_without_a_broker_says_what_to_set(classifyd):
@@ -29,6 +34,39 @@ def test_dead_letters_without_a_broker_say_what_to_set(classifyd):
     ended = classifyd("requeue", "--dead-letters")
     assert ended.code == 2
     assert "kafka.bootstrap_servers" in ended.err
+
+
+def test_dead_letters_are_read_over_the_consumers_proxy(classifyd, monkeypatch):
+    asked = []
+
+    def open_letters(connection, topic, group_id):
+        asked.append((connection["socks5_proxy"], topic, group_id))
+        raise PublishUnavailable("Kafka is away")
+
+    monkeypatch.setattr("classifyd.publish.kafka.open_letters", open_letters)
+    Path("classifyd.toml").write_text(
+        '[kafka]\nbootstrap_servers = ["a:1"]\n[kafka.input]\ntopic = "in"\n'
+        '[kafka.consumer]\nsocks5_proxy = "socks5://p:1080"\n'
+    )
+    assert classifyd("requeue", "--dead-letters", "--config", "classifyd.toml").code == 1
+    assert asked == [("socks5://p:1080", "in.dead-letter", "classifyd.requeue")]
+
+
+def test_a_topics_limit_is_asked_over_the_producers_proxy(monkeypatch):
+    asked = []
+
+    class Admin:
+        DEFAULT_CONFIG = KafkaAdminClient.DEFAULT_CONFIG
+
+        def __init__(self, **arguments):
+            asked.append(arguments)
+            raise KafkaError
+
+    monkeypatch.setattr("classifyd.publish.kafka.sender.open_producer", lambda _arguments: None)
+    monkeypatch.setattr("classifyd.publish.kafka.sender.KafkaAdminClient", Admin)
+    options = {"socks5_proxy": "socks5://p:1080", "linger_ms": 5}
+    assert Sender(PublisherConfig({"bootstrap_servers": ["a:1"]}, options)).limit("t") is None
+    assert asked == [{"bootstrap_servers": ["a:1"], "socks5_proxy": "socks5://p:1080"}]
 
 
 def test_paths_and_dead_letters_exclude_each_other(classifyd):

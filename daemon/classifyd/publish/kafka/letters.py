@@ -76,8 +76,9 @@ class Letters:
 
 @contextmanager
 def open_letters(connection: Mapping[str, Any], topic: str, group_id: str) -> Iterator[Letters]:
-    """The letters of `topic` that the group `group_id` has not seen. Raises PublishUnavailable while the
-    broker does not answer, and ConfigurationError where the topic does not exist."""
+    """The letters of `topic` that the group `group_id` has not seen. `connection` is KafkaConsumer's
+    arguments. Raises PublishUnavailable while the broker does not answer, and ConfigurationError where the
+    topic does not exist."""
     try:
         consumer = KafkaConsumer(
             **connection,

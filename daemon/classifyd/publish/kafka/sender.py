@@ -65,9 +65,10 @@ class Sender:
     def limit(self, topic: str) -> int | None:
         """The largest record that a topic takes, in bytes; None where the broker does not tell."""
         known = KafkaAdminClient.DEFAULT_CONFIG.keys()
-        connection = {name: value for name, value in self._config.connection.items() if name in known}
+        given = {**self._config.producer, **self._config.connection}
+        arguments = {name: value for name, value in given.items() if name in known}
         try:
-            with KafkaAdminClient(**connection) as admin:
+            with KafkaAdminClient(**arguments) as admin:
                 resource = ConfigResource(ConfigResourceType.TOPIC, topic)
                 told = admin.describe_configs([resource], config_filter="all")
         except KafkaError:
