@@ -125,9 +125,6 @@ class Outbox(Protocol):
         """Unpublished messages by position: those past `after[topic]` (0 where absent), of no excluded
         topic, up to `max_bytes` of values (at least one message). Raises StoreUnavailable."""
 
-    def topics(self) -> list[str]:
-        """The topics with unpublished messages."""
-
     def count(self) -> int:
         """How many messages wait."""
 

@@ -51,10 +51,6 @@ class OutboxReader:
                 found.append(Pending(row.position, message_of(row)))
         return found
 
-    def topics(self) -> list[str]:
-        with translated(self._path), self._engine.connect() as connection:
-            return list(_topics(connection))
-
     def count(self) -> int:
         with translated(self._path), self._engine.connect() as connection:
             return connection.execute(_number).scalar_one()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from classifyd.core.errors import ConfigurationError, StoreUnavailable
+from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Status
 from classifyd.sources.folder import troubles
 from tests.integration.folder.world import World, jpeg, until
@@ -54,15 +54,7 @@ def test_keep_offers_again_what_was_handed_back(world: World) -> None:
 
 def test_keep_waits_for_a_database_that_answers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("classifyd.sources.folder.finding.ASK_AGAIN", 0.02)
-    real, failures = world.ledger.known, [1, 2]
-
-    def known(keys: Any) -> Any:
-        if failures:
-            failures.pop()
-            raise StoreUnavailable("database is locked")
-        return real(keys)
-
-    monkeypatch.setattr(world.ledger, "known", known)
+    world.ledger.fail_twice()
     (world.inbox / "cat.jpg").write_bytes(jpeg(1))
     world.start(after="keep")
     world.rows(1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from classifyd.core.errors import ConfigurationError, StoreUnavailable
+from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Rejected, Settlement
 from classifyd.sources.folder import mover, troubles
 from classifyd.sources.folder.inbox import Inbox
@@ -467,15 +467,7 @@ def test_adopted_claims_wait_for_a_database_that_answers(
 ) -> None:
     claim(world, "ONE", 2)
     monkeypatch.setattr("classifyd.sources.folder.source.ASK_AGAIN", 0.02)
-    real, failures = world.ledger.known, [1, 2]
-
-    def known(keys: Any) -> Any:
-        if failures:
-            failures.pop()
-            raise StoreUnavailable("database is locked")
-        return real(keys)
-
-    monkeypatch.setattr(world.ledger, "known", known)
+    world.ledger.fail_twice()
     world.restart()
     world.rows(2)
     assert any("database is locked" in told for told in world.part.told)

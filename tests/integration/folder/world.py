@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from ulid import ULID
 
 from classifyd.core.credits import Credits
+from classifyd.core.errors import StoreUnavailable
 from classifyd.core.gate import Limits
 from classifyd.core.values import Candidate, Delivery, Prediction, Result, Settlement
 from classifyd.sources.folder import FolderConfig, FolderSource
@@ -83,8 +84,16 @@ class Ledger:
     def __init__(self) -> None:
         self.rows: dict[str, Result] = {}
         self.asked = 0
+        self._failures = 0
+
+    def fail_twice(self) -> None:
+        """The next two questions meet a locked database."""
+        self._failures = 2
 
     def known(self, keys: Collection[str]) -> Mapping[str, Result]:
+        if self._failures:
+            self._failures -= 1
+            raise StoreUnavailable("database is locked")
         self.asked += 1
         return {key: self.rows[key] for key in keys if key in self.rows}
 

@@ -173,9 +173,6 @@ class FakeOutbox:
             if pending.message.topic not in exclude and pending.position > after.get(pending.message.topic, 0)
         ][:3]
 
-    def topics(self) -> list[str]:
-        return sorted({pending.message.topic for pending in self.waiting})
-
     def count(self) -> int:
         return len(self.waiting)
 

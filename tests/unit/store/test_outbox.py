@@ -13,10 +13,9 @@ from tests.unit.store.samples import NOON, message, result
     "question",
     [
         lambda outbox: outbox.pending({"results": 1}, ["dead"], 1000),
-        lambda outbox: outbox.topics(),
         lambda outbox: outbox.count(),
     ],
-    ids=["pending", "topics", "count"],
+    ids=["pending", "count"],
 )
 def test_every_question_uses_the_index_of_what_is_unpublished(database, plans, question):
     database.store.write([(result("a"), (message(), message(topic="dead")))], ())

@@ -20,7 +20,3 @@ class Once:
         if len(self._said) > self._limit:
             self._said.popitem(last=False)
         return True
-
-    def again(self, subject: Hashable) -> None:
-        """The subject is over: should it come back, it is news."""
-        self._said.pop(subject, None)
