@@ -1,4 +1,4 @@
-"""What the integration tests share."""
+"""What the tests share that need a real broker."""
 
 import os
 from collections.abc import Iterator
