@@ -17,7 +17,10 @@ SIDECAR = ".error.json"
 CLAIMS = ".classifyd"
 LOCKS = ".lock"
 
-_COLUMNS = "id, origin, source, status, path, stored_path, topic, partition, offset, sha256, error_code"
+_COLUMNS = (
+    "id, origin, source, status, path, stored_path, topic, partition, offset, sha256, error_code,"
+    " received_at, classified_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Row:
     offset: int | None
     sha256: str | None
     error_code: str | None
+    received_at: str = ""
+    classified_at: str = ""
 
     @property
     def stored(self) -> Path | None:
