@@ -3,11 +3,13 @@
 A command's module imports what it needs inside the command, so that help and shell completion stay quick.
 """
 
+import os
 from typing import Annotated
 
 import typer
 
 import classifyd
+from classifyd import crashpoints
 from classifyd.cli import (
     backup,
     check,
@@ -20,6 +22,7 @@ from classifyd.cli import (
     results,
     run,
 )
+from classifyd.core.errors import ConfigurationError
 
 app = typer.Typer(
     name="classifyd",
@@ -47,6 +50,10 @@ def options(
 
     # Standard output is the command's; `run` sets the log up anew.
     logs.configure("warning", "console")
+    try:
+        crashpoints.arm(os.environ.get(crashpoints.VARIABLE))
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 app.command()(run.run)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from classifyd.core.batching import ALL_LANES, Batcher
 from classifyd.core.credits import Credits
 from classifyd.core.values import Delivery, Lane, Rejected, Settlement
+from classifyd.crashpoints import Point, reached
 from classifyd.telemetry import metrics
 
 
@@ -112,6 +113,7 @@ class Intake:
         token = object()
         since = time.monotonic()
         tracked = replace(delivery, settle=lambda settlement: self._settle(token, delivery, settlement))
+        reached(Point.PICTURE_QUEUED)
         with self._lock:
             self._in_flight[token] = since
             handed_back = self._closed if lane is Lane.INTERACTIVE else None

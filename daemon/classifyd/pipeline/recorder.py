@@ -11,6 +11,7 @@ from classifyd.core.backoff import Backoff
 from classifyd.core.errors import StoreUnavailable, UnstorableRow
 from classifyd.core.ports import Part, ResultStore
 from classifyd.core.values import Delivery, Message, Outcome, Reason, Rejected, Result, Settlement
+from classifyd.crashpoints import Point, reached
 from classifyd.pipeline.tally import Tally
 from classifyd.telemetry import metrics
 
@@ -127,7 +128,9 @@ class Recorder:
             classified_at=self._clock(),
         )
         result = replace(result, stored_path=delivery.place(result))
-        return _Entry(delivery, result, self._compose(result, delivery))
+        entry = _Entry(delivery, result, self._compose(result, delivery))
+        reached(Point.PLACE_PROMISED)
+        return entry
 
     def _record(self, entries: list[_Entry], published: list[int]) -> bool:
         """False when the database could not be written before the recorder was stopped."""
@@ -168,6 +171,7 @@ class Recorder:
     def _settle(self, entry: _Entry, result: Result) -> None:
         self._tally.count(result, new=result is entry.result)
         entry.delivery.settle(Settlement.of(result))
+        reached(Point.DELIVERY_SETTLED)
 
     def _write_patiently(self, entries: list[_Entry], published: list[int]) -> list[Result] | None:
         """Writes, again and again while the database is away; None when stopped meanwhile."""
@@ -184,6 +188,7 @@ class Recorder:
                     if self._changed.wait_for(lambda: self._stopped, backoff.next()):
                         return None
             else:
+                reached(Point.TRANSACTION_COMMITTED)
                 self._part.up()
                 return recorded
 

@@ -9,6 +9,7 @@ from classifyd.core.backoff import Backoff
 from classifyd.core.errors import MessageTooLarge, PublishError, StoreUnavailable
 from classifyd.core.ports import Outbox, Part, Publisher
 from classifyd.core.values import Message, Pending
+from classifyd.crashpoints import Point, reached
 from classifyd.telemetry import emit, metrics
 from classifyd.telemetry.pipeline import ValueOmitted
 
@@ -121,6 +122,7 @@ class Relay:
         if not batch:
             self._tell()
             return False
+        reached(Point.OUTBOX_READ)
         started = time.monotonic()
         outcomes = self._publisher.publish(batch, self._seconds_left())
         metrics.stage_duration.labels("publish").observe(time.monotonic() - started)
@@ -153,7 +155,9 @@ class Relay:
                 failed.add(topic)
                 self._block(topic, error)
         if marked:
+            reached(Point.BATCH_PUBLISHED)
             self._mark(marked)
+            reached(Point.MARKS_POSTED)
         self._tell()
 
     def _publish_without_value(self, pending: Pending, error: PublishError) -> PublishError | None:
@@ -161,6 +165,7 @@ class Relay:
         if reduced == pending.message:
             return error
         emit(ValueOmitted(topic=pending.message.topic, detail=str(error)))
+        reached(Point.VALUE_OMITTED)
         retry = replace(pending, message=reduced)
         return self._publisher.publish([retry], self._seconds_left())[pending.position]
 

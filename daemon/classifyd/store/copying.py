@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ulid import ULID
 
+from classifyd.crashpoints import Point, reached
 from classifyd.store.sqlite import connect
 
 
@@ -19,7 +20,9 @@ def copy_database(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{ULID()}.part")
     try:
         _copy(source, temporary)
+        reached(Point.BACKUP_WRITTEN)
         _appear(temporary, target)
+        reached(Point.BACKUP_NAMED)
     finally:
         for suffix in ("", "-journal", "-wal", "-shm"):
             temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.ports import Ledger, Outbox, Results, ResultStore
+from classifyd.crashpoints import Point, reached
 from classifyd.store import schema, sqlite
 from classifyd.store.copying import copy_database
 from classifyd.store.failures import meaning
@@ -158,8 +159,10 @@ def _prepare(path: Path) -> None:
     elif before != schema.head():
         copy = _free_name(path.with_name(f"{path.name}.before-{schema.head()}"))
         copy_database(path, copy)
+        reached(Point.BACKUP_MADE)
         schema.upgrade(path)
         emit(DatabaseUpgraded(path=str(path), revision=schema.head(), before=before, copy=str(copy)))
+    reached(Point.DATABASE_MIGRATED)
     if not sqlite.use_write_ahead_log(path):
         raise ConfigurationError(
             f"{path} lies where SQLite's write-ahead log does not work: put the database on a local disk"

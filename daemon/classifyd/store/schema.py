@@ -8,6 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
 from classifyd.core.errors import ConfigurationError
+from classifyd.crashpoints import Point, reached
 from classifyd.store.sqlite import connect
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -59,4 +60,5 @@ def upgrade(path: Path) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        reached(Point.TABLES_MADE)
         connection.commit()

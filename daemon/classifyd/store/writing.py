@@ -11,6 +11,7 @@ from ulid import ULID
 from classifyd.core.errors import StoreUnavailable
 from classifyd.core.times import utc_text
 from classifyd.core.values import Message, Result
+from classifyd.crashpoints import Point, reached
 from classifyd.store.failures import translated
 from classifyd.store.reading import recorded
 from classifyd.store.rows import Values, row_of, row_of_message
@@ -67,17 +68,25 @@ class Writer:
                     new_messages += messages
             if new_rows:
                 connection.execute(_insert_result, new_rows)
+                reached(Point.RESULTS_INSERTED)
             if new_messages:
                 connection.execute(_insert_message, new_messages)
+                reached(Point.MESSAGES_INSERTED)
             if published:
                 moment = utc_text(self._clock())
                 marks = [{"marked": position, "moment": moment} for position in published]
                 connection.execute(_mark, marks)
+                reached(Point.MESSAGES_MARKED)
         return [standing[result.origin.key] for result, _ in entries]
 
     def prune_outbox(self, before: datetime, limit: int) -> int:
         with self._transaction() as connection:
-            return connection.execute(_prune, {"before": utc_text(before), "most": limit}).rowcount
+            deleted = connection.execute(_prune, {"before": utc_text(before), "most": limit}).rowcount
+            if deleted:
+                reached(Point.OUTBOX_PRUNED)
+        if deleted:
+            reached(Point.PRUNING_COMMITTED)
+        return deleted
 
     def instance(self) -> str:
         """The ULID that names the daemon of this database; made when it is first asked for.
@@ -88,6 +97,8 @@ class Writer:
             if known is None:
                 known = str(ULID.from_datetime(self._clock()))
                 connection.execute(insert(instance), {"id": known})
+                reached(Point.INSTANCE_INSERTED)
+        reached(Point.INSTANCE_MADE)
         return known
 
     def close(self) -> None:

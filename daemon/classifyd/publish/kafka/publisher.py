@@ -9,6 +9,7 @@ from kafka.producer.future import FutureRecordMetadata
 
 from classifyd.core.errors import MessageTooLarge, PublishError, PublishUnavailable
 from classifyd.core.values import Pending
+from classifyd.crashpoints import Point, reached
 from classifyd.publish.kafka.config import PublisherConfig
 from classifyd.publish.kafka.producer import close_producer, explained, left, open_producer, send
 
@@ -64,6 +65,7 @@ class KafkaPublisher:
                 continue
             try:
                 sent.append((pending, send(producer, pending.message, deadline)))
+                reached(Point.MESSAGE_SENT)
             except PublishError as error:
                 failed.add(topic)
                 outcomes[pending.position] = error
@@ -83,6 +85,7 @@ class KafkaPublisher:
             outcome: PublishError | None = None
             try:
                 future.get(timeout=left(deadline))
+                reached(Point.MESSAGE_ACKNOWLEDGED)
             except KafkaError as error:
                 outcome = explained(topic, error)
                 doubtful = doubtful or not isinstance(outcome, MessageTooLarge)

@@ -10,6 +10,7 @@ from ulid import ULID
 
 from classifyd.core.names import encode, encode_path
 from classifyd.core.values import Origin, Source
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.folder.files import Fingerprint
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.locks import InstanceLock, LocksMissing
@@ -89,6 +90,7 @@ class Claims:
                 self._open_new()  # an earlier claim's file bears the name of this one's folder, or vice versa
             else:
                 self._used.add(relative)
+                reached(Point.FILE_CLAIMED)
                 return Taken(origin_of(self._key(self._claim, relative), relative), relative, target)
         raise OSError(f"cannot claim {encode_path(source)}: its claim folder keeps vanishing")
 
@@ -136,6 +138,7 @@ class Claims:
             for claim in _folders(theirs):
                 with suppress(FileNotFoundError):
                     (theirs / claim).rename(self._mine / claim)
+                    reached(Point.CLAIM_TAKEN_OVER)
                     yield from self._files_of(claim)
             _clear(theirs)
         finally:
@@ -161,6 +164,7 @@ class Claims:
             target.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             self._open_new()
+        reached(Point.CLAIM_FOLDER_MADE)
 
 
 def remove_empty(path: Path, layout: Layout) -> None:

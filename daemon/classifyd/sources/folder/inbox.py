@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from classifyd.core.errors import ClassifydError, ConfigurationError
 from classifyd.core.names import encode_path
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.folder.check import check_folders
 from classifyd.sources.folder.claims import Claims
 from classifyd.sources.folder.config import FolderConfig
@@ -47,6 +48,7 @@ class Inbox:
                 raise InboxUnusable("; ".join(problems))
             identity = _identity(config)
             lock, lockless = _lock(config, instance) if config.claims else (None, None)
+            reached(Point.INBOX_LOCKED)
             claims = Claims(Layout(config.path), instance)
         except OSError as error:
             raise InboxUnusable(f"inbox {encode_path(config.path)}: {error.strerror}") from error

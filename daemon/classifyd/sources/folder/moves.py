@@ -12,6 +12,8 @@ import shutil
 import stat
 from pathlib import Path
 
+from classifyd.crashpoints import Point, reached
+
 # What link(2) answers where it cannot: no links on that file system, too many of one file already, or
 # (EPERM, fs.protected_hardlinks) a file of somebody else's.
 _NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
@@ -40,6 +42,8 @@ def move(source: Path, target: Path, token: str) -> None:
             return
         else:
             raise
+    else:
+        reached(Point.FILE_LINKED)
     source.unlink()
 
 
@@ -84,8 +88,10 @@ def write_new(target: Path, content: bytes, token: str) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    reached(Point.CONTENT_WRITTEN)
     try:
         _link_or_place(temporary, target, token)
+        reached(Point.CONTENT_NAMED)
     except FileExistsError:
         if not _holds(target, content):
             raise
@@ -115,10 +121,13 @@ def _copy(source: Path, target: Path, token: str) -> None:
     temporary = _temporary(target, token)
     try:
         _copy_content(source, temporary)
+        reached(Point.FILE_COPIED)
         _link_or_place(temporary, target, token)
+        reached(Point.COPY_NAMED)
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(target.parent)
+    reached(Point.COPY_SYNCED)
 
 
 def _copy_content(source: Path, target: Path) -> None:
@@ -149,12 +158,14 @@ def _replace_placeholder(source: Path, target: Path, token: str) -> None:
         if not _is_placeholder(target, token):
             raise
     else:
+        reached(Point.PLACEHOLDER_MADE)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(_MARK + token.encode())
         except OSError:  # no room for it: nobody could tell whose it is
             target.unlink()
             raise
+    reached(Point.PLACEHOLDER_MARKED)
     try:
         source.rename(target)
     except OSError as error:

@@ -8,6 +8,7 @@ import orjson
 from classifyd.core.names import decode_path, encode_path
 from classifyd.core.times import utc_text
 from classifyd.core.values import Rejected, Result
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.folder.claims import Taken, remove_empty
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.moves import move, write_new
@@ -25,14 +26,18 @@ class Settler:
     def settle(self, taken: Taken, result: Result) -> None:
         """Puts the file where the recorded result says. Raises OSError when it cannot now: try again."""
         if taken.claimed:
+            reached(Point.MOVE_BEGUN)
             place = self._place(taken, result)
             if place is None:
                 taken.path.unlink(missing_ok=True)
+                reached(Point.FILE_DELETED)
             elif os.path.lexists(taken.path):
                 self._put(taken, place, result)
+                reached(Point.FILE_MOVED)
             elif not any(map(os.path.lexists, (place, beside(place, result.id)))):
                 events.emit(events.ClaimVanished(origin=taken.key, path=encode_path(taken.path)))
             remove_empty(taken.path, self._layout)
+            reached(Point.CLAIM_FOLDER_REMOVED)
 
     def _place(self, taken: Taken, result: Result) -> Path | None:
         if result.stored_path is not None:
@@ -52,11 +57,13 @@ class Settler:
     def _put_at(self, taken: Taken, place: Path, result: Result) -> None:
         if isinstance(result.outcome, Rejected):
             write_new(sidecar_of(place), describe(result, result.outcome, place), result.id)
+            reached(Point.SIDECAR_WRITTEN)
         try:
             move(taken.path, place, result.id)
         except FileExistsError:
             if isinstance(result.outcome, Rejected):
                 sidecar_of(place).unlink()
+                reached(Point.SIDECAR_WITHDRAWN)
             raise
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from classifyd.core.gate import Limits
 from classifyd.core.values import Image, Origin, Reason, Rejected
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.folder.claims import Taken
 from classifyd.sources.folder.files import FileChanged, Fingerprint, glance, read_unchanged
 
@@ -57,6 +58,7 @@ class Taker:
         image, refusal = self._gate(found.origin, data, seen)
         if refusal is not None and refusal.reason in _MAY_STILL_COME and not condemnable:
             raise StillIncomplete
+        reached(Point.FILE_READ)
         taken = claim()
         if glance(taken.path) != seen:
             raise ChangedInClaim(taken) if taken.claimed else FileChanged

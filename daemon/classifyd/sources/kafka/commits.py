@@ -8,6 +8,7 @@ from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.kafka import client
 from classifyd.sources.kafka.partitions import Partition, Partitions
 from classifyd.telemetry import emit, metrics
@@ -52,7 +53,9 @@ class Commits:
             self._pending = False
             self._conclude(wanted, answer)
 
+        reached(Point.OFFSETS_CHOSEN)
         self._consumer.commit_async(_offsets(wanted), callback=done)
+        reached(Point.OFFSETS_SENT)
 
     async def revoke(self) -> None:
         """Commits before a rebalance; on kafka-python's thread."""
@@ -61,6 +64,7 @@ class Commits:
             return
         answer: object = None
         try:
+            reached(Point.OFFSETS_CHOSEN)
             future = self._consumer.commit_async(_offsets(wanted), callback=_unheard)
             await client.bounded(self._consumer, future, REVOKE_TIMEOUT)
         except KafkaError as error:
@@ -74,6 +78,7 @@ class Commits:
             return
         answer: object = None
         try:
+            reached(Point.OFFSETS_CHOSEN)
             self._consumer.commit(_offsets(wanted), timeout_ms=LAST_TIMEOUT * 1000)
         except KafkaError as error:
             answer = error
@@ -83,6 +88,7 @@ class Commits:
         if isinstance(answer, Exception):
             emit(CommitFailed(topic=self._topic, error=str(answer) or type(answer).__name__))
             return
+        reached(Point.OFFSETS_COMMITTED)
         for partition, offset in wanted.items():
             partition.committed = offset
 
@@ -108,6 +114,7 @@ class Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         held = {partition.where for partition in self._partitions.all()}
         new = self._partitions.assign(assigned)
+        reached(Point.PARTITIONS_ASSIGNED)
         self._consumer.pause(*(partition.where for partition in new))
         self.joined = True
         for where in held - set(assigned):

@@ -24,6 +24,7 @@ from classifyd.core.values import (
     Settlement,
     Source,
 )
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.kafka.partitions import Partition
 from classifyd.sources.kafka.pictures import picture
 
@@ -147,6 +148,7 @@ class Handover:
             return
         if settlement.disposition is not Disposition.RETRY and image.origin.offset is not None:
             partition.settle(image.origin.offset)
+            reached(Point.RECORD_SETTLED)
         self._inlet.release(credit)
 
     def _examine(self, partition: Partition, record: Any) -> tuple[Image, Rejected | None]:

@@ -17,6 +17,7 @@ from kafka.errors import (
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.ports import Part
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.kafka import client
 from classifyd.sources.kafka.commits import Commits, Rebalances, is_of_another
 from classifyd.sources.kafka.config import KafkaConfig
@@ -157,9 +158,11 @@ class Session:
                 self._take_from(assigned, records)
 
     def _take_from(self, partition: Partition, records: list[Any]) -> None:
+        reached(Point.RECORDS_READ)
         pictures = [record for record in records if record.value is not None]
         partition.take([record.offset for record in pictures], records[-1].offset + 1)
         self._handover.hold(partition, pictures)
+        reached(Point.RECORDS_HELD)
         if tombstones := len(records) - len(pictures):
             topic, number = partition.where
             emit(RecordsSkipped(topic=topic, partition=number, count=tombstones))
