@@ -13,11 +13,17 @@ from classifyd.bootstrap.assembly import Assembly, Serve, assemble
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.ports import Service
 from classifyd.core.values import Progress
-from classifyd.crashpoints import Point, reached
+from classifyd.pipeline.standstill import Standstill
 from classifyd.pipeline.supervisor import Supervisor
 from classifyd.settings import Settings
 from classifyd.telemetry import emit
-from classifyd.telemetry.pipeline import DaemonStarted, DaemonStopped, DaemonStopping, PartDied
+from classifyd.telemetry.pipeline import (
+    DaemonStarted,
+    DaemonStopped,
+    DaemonStopping,
+    PartDied,
+    RunGivenUp,
+)
 
 TICK = 0.25
 SWITCH_INTERVAL = 0.0005
@@ -29,7 +35,8 @@ KEPT_FOR_SETTLING = 0.3
 
 
 class Daemon:
-    """A daemon from its settings. With `once` it ends when what its sources found is worked off.
+    """A daemon from its settings. With `once` it ends when what its sources found is worked off, or when
+    no picture could be finished for `once_timeout`.
 
     `serve` makes the HTTP service, if there is to be one. Raises ConfigurationError for whatever forbids
     a start; nothing runs and nothing is held then.
@@ -41,11 +48,14 @@ class Daemon:
         self._assembly: Assembly = assemble(settings, once, serve)
         self._supervisor = Supervisor()
         self._started = time.monotonic()
+        self._standstill = Standstill(settings.once_timeout, self._started)
+        self._given_up = False
         self._seconds = 0.0
         self._unpublished: int | None = 0
 
     def run(self, on_tick: Callable[[Progress], None] | None = None) -> int:
-        """Works until SIGTERM or SIGINT, until a part dies, or (with `once`) until all is worked off.
+        """Works until SIGTERM or SIGINT, until a part dies, or (with `once`) until all is worked off or
+        nothing moves any more.
 
         `on_tick` is called about four times a second. Returns the exit code: 0, or 1 when a part died or
         something could not be handled. Raises ConfigurationError when the surroundings turn out to forbid
@@ -59,9 +69,12 @@ class Daemon:
         self._supervisor.start(self._assembly.services)
         awaited = [source.name for source in self._assembly.sources] if self._once else []
         nothing_to_do = self._once and not awaited
-        while not (nothing_to_do or self._supervisor.wait(awaited, TICK)):
+        while not (nothing_to_do or self._supervisor.wait(awaited, TICK) or self._given_up):
+            progress = self._assembly.progress()
             if on_tick is not None:
-                on_tick(self._assembly.progress())
+                on_tick(progress)
+            if self._once:
+                self._give_up_at_standstill(progress)
         self._stop()
         if on_tick is not None:
             on_tick(self._assembly.progress())
@@ -83,6 +96,22 @@ class Daemon:
             lines.append(f"{self._unpublished} messages wait in the outbox: the next run publishes them")
         return lines
 
+    def _give_up_at_standstill(self, progress: Progress) -> None:
+        """A model that is away, or that never answers for a picture, does not hold a single run for ever."""
+        parts = self._assembly.parts
+        hindered = progress.in_flight > 0 or not parts.ready
+        if self._standstill.too_long(self._assembly.tally.settled, hindered, time.monotonic()):
+            self._given_up = True
+            down = [f"{name}: {state.detail}" for name, state in parts.parts().items() if not state.up]
+            emit(
+                RunGivenUp(
+                    seconds=self._settings.once_timeout,
+                    in_flight=progress.in_flight,
+                    waiting=progress.waiting,
+                    reason="; ".join(down) or None,
+                )
+            )
+
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._supervisor.asked is not None:
             os._exit(128 + number)
@@ -98,13 +127,9 @@ class Daemon:
             emit(DaemonStopping(reason=self._reason()))
         for source in assembly.sources:
             source.drain()
-        reached(Point.SOURCES_DRAINED)
         self._end(assembly.workers, deadline - KEPT_FOR_SETTLING * timeout)
-        reached(Point.WORKERS_ENDED)
         assembly.recorder.flush(max(0.0, deadline - time.monotonic()))
-        reached(Point.RECORDER_FLUSHED)
         self._end(assembly.settlers, deadline)
-        reached(Point.SETTLERS_ENDED)
         if assembly.http is not None:
             assembly.http.stop()
         if assembly.relay is not None:
@@ -112,11 +137,9 @@ class Daemon:
             self._supervisor.join([assembly.relay], deadline)
             assembly.recorder.flush(max(0.0, deadline - time.monotonic()))
             self._unpublished = self._count_unpublished()
-            reached(Point.RELAY_ENDED)
         self._end([assembly.housekeeping, assembly.recorder], deadline)
         if self._supervisor.join(assembly.services, deadline):
             assembly.close()
-            reached(Point.DATABASE_CLOSED)
         self._seconds = time.monotonic() - self._started
         if not self._once:
             emit(DaemonStopped(done=assembly.tally.done, rejected=assembly.tally.rejected))
@@ -139,7 +162,8 @@ class Daemon:
     def _conclude(self) -> int:
         death = self._supervisor.death
         if death is None:
-            return 1 if self._once and (self._unhandled() or self._unpublished != 0) else 0
+            incomplete = self._given_up or self._unhandled() or self._unpublished != 0
+            return 1 if self._once and incomplete else 0
         if isinstance(death.error, ConfigurationError):
             raise death.error
         emit(
@@ -152,5 +176,4 @@ class Daemon:
         return 1
 
     def _unhandled(self) -> int:
-        folder = self._assembly.folder
-        return folder.unhandled if folder is not None else 0
+        return sum(source.unhandled for source in self._assembly.sources)

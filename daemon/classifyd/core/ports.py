@@ -46,6 +46,10 @@ class Service(Protocol):
 class Source(Service, Protocol):
     """Brings pictures. Made with `once`, `run` returns by itself when what was there is worked off."""
 
+    @property
+    def unhandled(self) -> int:
+        """What a single run has left when it has ended, in pictures: it comes again in the next."""
+
     def drain(self) -> None:
         """Asks it to take nothing new but to go on settling. Never blocks; `stop` follows later."""
 

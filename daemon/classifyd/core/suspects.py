@@ -36,6 +36,10 @@ class Suspects(Generic[T]):
         self._due: list[tuple[float, int, T]] = []
         self._sequence = 0
 
+    def __len__(self) -> int:
+        """The pictures that are set aside, or are being tried again."""
+        return len(self._cases)
+
     def failed(self, key: Hashable, item: T, now: float) -> bool:
         """Counts a failure; True when the picture is condemned now, else its item is kept for later."""
         case = self._cases.setdefault(key, _Case(first_failure=now))

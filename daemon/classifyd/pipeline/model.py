@@ -9,13 +9,12 @@ from classifyd.core.errors import ClassifierError, Unavailable
 from classifyd.core.ports import Classifier, Part, Service
 from classifyd.core.suspects import Suspects
 from classifyd.core.values import Delivery, Lane, ModelInfo, Outcome, Reason, Rejected, Settlement
-from classifyd.crashpoints import Point, reached
 from classifyd.pipeline.intake import Intake, LaneInlet, Waiting
 from classifyd.pipeline.loop import Loop
 from classifyd.pipeline.trial import Trial, Verdict
 from classifyd.pipeline.watch import Watch
 from classifyd.telemetry import emit, metrics
-from classifyd.telemetry.pipeline import BatchLowered, PictureSuspected
+from classifyd.telemetry.pipeline import BatchLowered, PictureSetAside, PictureSuspected
 
 INTERACTIVE_ONLY = frozenset({Lane.INTERACTIVE})
 
@@ -48,6 +47,7 @@ class Model:
         self._ramp = max_batch
         self._lock = threading.Lock()
         self._suspects: Suspects[Waiting] = Suspects()
+        metrics.suspects.labels(classifier.name).set_function(lambda: len(self._suspects))
         self._trial = Trial(classifier, self._lower_batch)
         self.watch = Watch(
             self.name,
@@ -57,6 +57,7 @@ class Model:
             part,
             refresh,
             on_tick=self._offer_suspects,
+            remark=self._remark,
             on_new_version=self._restore_batch,
         )
         both = [
@@ -101,7 +102,6 @@ class Model:
 
     def _work(self, lanes: frozenset[Lane]) -> None:
         while (batch := self._intake.take(lanes)) is not None:
-            reached(Point.BATCH_TAKEN)
             started = time.monotonic()
             for waiting in batch:
                 metrics.stage_duration.labels("queue").observe(started - waiting.since)
@@ -118,8 +118,10 @@ class Model:
             self.watch.went_away(error)
             if len(batch) == 1 and batch[0].lane is Lane.BULK:
                 # Perhaps this very picture takes the model down: others go first when it is back.
+                key = batch[0].delivery.image.origin.key
                 with self._lock:
-                    self._suspects.unanswered(batch[0].delivery.image.origin.key, batch[0], time.monotonic())
+                    self._suspects.unanswered(key, batch[0], time.monotonic())
+                emit(PictureSetAside(model=self.name, origin=key, detail=str(error)))
             else:
                 self._intake.put_back(list(unanswered.values()))
         else:
@@ -128,7 +130,6 @@ class Model:
                 self._limit_batch(min(self._max_batch, self._ramp * 2))
 
     def _conclude(self, waiting: Waiting, verdict: Verdict) -> None:
-        reached(Point.PICTURE_CLASSIFIED)
         if isinstance(verdict, ClassifierError):
             self._postpone(waiting, verdict)
             return
@@ -154,6 +155,12 @@ class Model:
             self._record(waiting.delivery, Rejected(Reason.MODEL_FAILED, detail))
         else:
             emit(PictureSuspected(model=self.name, origin=key, detail=str(error)))
+
+    def _remark(self) -> str | None:
+        """How many pictures are set aside: a model that is up says so of itself."""
+        with self._lock:
+            count = len(self._suspects)
+        return f"pictures set aside and tried again: {count} (see the log)" if count else None
 
     def _offer_suspects(self) -> None:
         with self._lock:

@@ -9,16 +9,20 @@ from classifyd.telemetry.pipeline import PictureClassified, PictureRejected, Rej
 
 
 class Tally:
-    """Safe from any thread. `done` and `rejected` count new outcomes since the start."""
+    """Safe from any thread. `done` and `rejected` count new outcomes since the start; `settled` counts those
+    of earlier deliveries too."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._grouping = Grouping()
         self.done = 0
         self.rejected = 0
+        self.settled = 0
 
     def count(self, result: Result, *, new: bool) -> None:
         """Counts a settled result; one that an earlier delivery had recorded already is not `new`."""
+        with self._lock:
+            self.settled += 1
         if not new:
             return
         if not isinstance(result.outcome, Rejected):

@@ -21,7 +21,8 @@ class Watch:
     `went_away` until it does so once more; probes are spaced by exponential backoff, which only a batch
     that was answered resets. While the model answers, it is asked for its state every `refresh` seconds,
     so that an outage is noticed without traffic, and `on_tick` is called about every second.
-    `on_new_version` is called when another version answers than before.
+    `on_new_version` is called when another version answers than before. `remark` gives what else the part
+    is to tell while it is up.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Watch:
         part: Part,
         refresh: float,
         on_tick: Callable[[], None],
+        remark: Callable[[], str | None],
         on_new_version: Callable[[], None],
     ) -> None:
         self._model = model
@@ -42,6 +44,7 @@ class Watch:
         self._part = part
         self._refresh = refresh
         self._on_tick = on_tick
+        self._remark = remark
         self._on_new_version = on_new_version
         self._backoff = Backoff(FIRST_PROBE, LONGEST_PROBE)
         self._changed = threading.Condition()
@@ -110,6 +113,8 @@ class Watch:
         for _ in range(max(1, round(self._refresh / TICK))):
             self._on_tick()
             with self._changed:
+                if not self._away:
+                    self._tell()
                 if self._changed.wait_for(lambda: self._away or self._stopped, TICK):
                     return
         try:
@@ -124,9 +129,15 @@ class Watch:
     def _note(self, info: ModelInfo) -> None:
         changed = self.info is not None and self.info.version != info.version
         self.info = info
-        self._part.up(f"version {info.version}, {len(info.labels)} classes")
+        self._tell()
         if changed:
             self._on_new_version()
+
+    def _tell(self) -> None:
+        if self.info is not None:
+            own = f"version {self.info.version}, {len(self.info.labels)} classes"
+            remark = self._remark()
+            self._part.up(f"{own}; {remark}" if remark else own)
 
     def _stopped_within(self, seconds: float) -> bool:
         with self._changed:

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     data_dir: AbsolutePath = _DEFAULT_DATA
     default_model: Name = DEFAULT_MODEL
     stop_timeout: Interval = 30.0
+    once_timeout: Interval = 120.0
     inbox: InboxSettings = InboxSettings()
     kafka: KafkaSettings = KafkaSettings()
     models: dict[ModelName, ModelSettings] = {DEFAULT_MODEL: OnnxModel()}

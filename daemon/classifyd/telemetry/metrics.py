@@ -20,6 +20,7 @@ intake_items = Gauge("classifyd_intake_items", "Pictures under credit", ["model"
 intake_bytes = Gauge("classifyd_intake_bytes", "Bytes under credit", ["model", "lane"])
 inbox_waiting = Gauge("classifyd_inbox_waiting_files", "Files seen in the inbox and not yet claimed")
 inbox_skipped = Gauge("classifyd_inbox_skipped_files", "Files in the inbox that are not pictures by name")
+suspects = Gauge("classifyd_suspects", "Pictures set aside that the model alone fails on", ["model"])
 oldest_waiting = Gauge("classifyd_oldest_waiting_seconds", "Age of the oldest picture under way")
 kafka_lag = Gauge("classifyd_kafka_lag_records", "Records past the position", ["topic", "partition"])
 kafka_skipped = Counter(

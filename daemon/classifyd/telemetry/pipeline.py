@@ -94,6 +94,14 @@ class PictureSuspected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PictureSetAside(Event):
+    message: ClassVar[str] = "the model went away over one picture alone; others go first when it is back"
+    model: str
+    origin: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLowered(Event):
     level: ClassVar[int] = logging.WARNING
     message: ClassVar[str] = "the model refuses larger batches; set max_batch to this to avoid the detour"
@@ -123,6 +131,20 @@ class DaemonStarted(Event):
 class DaemonStopping(Event):
     message: ClassVar[str] = "stopping; what is not finished is taken up again at the next start"
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunGivenUp(Event):
+    """A single run ends before everything is handled; `reason` is what the parts say that are down."""
+
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = (
+        "no picture was finished for once_timeout; the run ends, the next takes up the rest"
+    )
+    seconds: float
+    in_flight: int
+    waiting: int
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

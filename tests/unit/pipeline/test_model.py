@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from prometheus_client import REGISTRY
 
 from classifyd.core.batching import Batcher
 from classifyd.core.credits import Credits
@@ -200,6 +201,26 @@ def test_a_picture_that_alone_gets_a_5xx_waits_and_lets_others_pass(monkeypatch)
         bench.offer("even")
         assert bench.wait_recorded("even", "odd") == [PREDICTION, PREDICTION]
         assert failures == []
+
+
+def test_pictures_that_are_set_aside_are_told_and_counted():
+    def answer(picture):
+        if picture.origin.name.startswith("odd"):
+            raise Failed("internal")
+        return PREDICTION
+
+    def suspects() -> float:
+        return REGISTRY.get_sample_value("classifyd_suspects", {"model": "resnet"})
+
+    with Bench(FakeClassifier(answer)) as bench:
+        assert bench.part.wait(up=True) == "version 1, 2 classes"
+        assert suspects() == 0
+        for name in ("odd", "oddest", "even"):
+            bench.offer(name)
+        with bench.part.changed:
+            told = "version 1, 2 classes; pictures set aside and tried again: 2 (see the log)"
+            assert bench.part.changed.wait_for(lambda: bench.part.state == (True, told), BOUND)
+        assert suspects() == 2
 
 
 def test_a_picture_that_alone_gets_no_answer_waits_and_is_not_condemned(monkeypatch):

@@ -21,6 +21,7 @@ def test_new_outcomes_are_counted_and_known_ones_are_not():
     tally.count(result(PREDICTION), new=False)
     tally.count(result(Rejected(Reason.EMPTY, "it is empty")), new=True)
     assert (tally.done, tally.rejected) == (1, 1)
+    assert tally.settled == 3
 
 
 def test_a_flood_of_rejections_is_named_up_to_a_limit_and_then_grouped():

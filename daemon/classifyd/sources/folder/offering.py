@@ -60,9 +60,14 @@ class Offerer:
         self._again = Candidates(self._patience, limit=0)
 
     @property
+    def held(self) -> int:
+        """Claimed files that are to be offered again."""
+        return len(self._held)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way or becoming ready; what is in trouble does not count."""
-        pending = len(self._candidates) + len(self._held) - len(self.troubles)
+        pending = len(self._candidates) + self.held - len(self.troubles)
         return pending <= 0 and not self._under_way
 
     def next_due(self) -> float:

@@ -112,8 +112,9 @@ class FolderSource:
 
     @property
     def unhandled(self) -> int:
-        """Files that could not be taken, or could not be put away."""
-        return len(self._offerer.troubles) + self._under_way.given_up
+        """Files that are not done with: all that are seen or claimed now, and those that could not be put
+        away. When a single run has ended by itself, what is left could not be taken."""
+        return self.waiting + self._offerer.held + len(self._under_way) + self._under_way.given_up
 
     def run(self) -> None:
         """Raises ConfigurationError where watching was asked for and is impossible; with `once`, also where

@@ -86,6 +86,11 @@ class Partition:
         """Whether a single run has worked it off."""
         return self.end is not None and self.committed is not None and self.committed >= self.end
 
+    @property
+    def left(self) -> int:
+        """How many records of a single run's work are not settled, the gaps between them counted too."""
+        return max(0, (self.end or 0) - (self.safe or self.committed or 0))
+
 
 class Partitions:
     """The assigned partitions."""

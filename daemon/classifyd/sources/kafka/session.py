@@ -17,7 +17,6 @@ from kafka.errors import (
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.ports import Part
-from classifyd.crashpoints import Point, reached
 from classifyd.sources.kafka import client
 from classifyd.sources.kafka.commits import Commits, Rebalances, is_of_another
 from classifyd.sources.kafka.config import KafkaConfig
@@ -61,6 +60,7 @@ class Session:
         self._commit_due = 0.0
         self._well_at = time.monotonic()
         self.waiting = 0
+        self.unhandled = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Works until `stopping`, or until a single run is done. Raises KafkaError when this consumer cannot
@@ -79,6 +79,7 @@ class Session:
     def close(self) -> None:
         """Commits what is settled and closes the consumer, within LAST_TIMEOUT and CLOSE seconds."""
         self._commits.finish()
+        self.unhandled = sum(partition.left for partition in self._partitions.all())
         self._partitions.drop()
         self._consumer.close(timeout_ms=CLOSE * 1000)
 
@@ -158,11 +159,9 @@ class Session:
                 self._take_from(assigned, records)
 
     def _take_from(self, partition: Partition, records: list[Any]) -> None:
-        reached(Point.RECORDS_READ)
         pictures = [record for record in records if record.value is not None]
         partition.take([record.offset for record in pictures], records[-1].offset + 1)
         self._handover.hold(partition, pictures)
-        reached(Point.RECORDS_HELD)
         if tombstones := len(records) - len(pictures):
             topic, number = partition.where
             emit(RecordsSkipped(topic=topic, partition=number, count=tombstones))

@@ -58,6 +58,12 @@ class KafkaSource:
         session = self._session
         return 0 if session is None else session.waiting
 
+    @property
+    def unhandled(self) -> int:
+        """Records that a single run has left, once it has ended."""
+        session = self._session
+        return 0 if session is None else session.unhandled
+
     def drain(self) -> None:
         self._draining.set()
 
