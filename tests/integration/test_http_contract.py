@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ulid import ULID
 
 from classifyd.core.values import Delivery, Image, Origin, Reason, Rejected, Source
+from classifyd.http import HttpConfig
 from tests.unit.http.fakes import NOW, PREDICTION, World, jpeg, recorded
 
 REJECTED = Rejected(Reason.TRUNCATED, "Cut off.")
@@ -18,7 +19,7 @@ RESULTS = [
 ]
 SIDES = st.integers(1, 64)
 
-world = World(results=RESULTS)
+world = World(HttpConfig(host="0.0.0.0"), results=RESULTS)
 schemathesis.openapi.media_type("image/jpeg", st.builds(jpeg, st.tuples(SIDES, SIDES)))
 schema = schemathesis.openapi.from_asgi("/openapi.json", world.app)
 

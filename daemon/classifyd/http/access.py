@@ -1,4 +1,4 @@
-"""The outermost layer: asks for the key and counts every answer."""
+"""The outermost layer: asks for the key, or turns foreign web pages away, and counts every answer."""
 
 import hmac
 import time
@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from classifyd.http import browsers
 from classifyd.http.problems import ProblemError
 from classifyd.telemetry import emit
 from classifyd.telemetry.http import RequestAnswered
@@ -15,10 +16,12 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Access:
-    """Who may see what: everybody, or those who show the key."""
+    """Who may see what: those who show the key, or where there is none, everybody but foreign web pages."""
 
-    def __init__(self, api_key: str | None) -> None:
+    def __init__(self, api_key: str | None, host: str) -> None:
+        """`host` is where the daemon listens."""
         self._expected = None if api_key is None else api_key.encode()
+        self._local = browsers.listens_locally(host)
 
     def granted(self, scope: Scope) -> bool:
         """Whether the request shows the key, if there is one; compared in constant time."""
@@ -28,9 +31,22 @@ class Access:
         scheme, _, key = shown.partition(b" ")
         return hmac.compare_digest(key.strip(), self._expected) and scheme.lower() == b"bearer"
 
+    def problem(self, scope: Scope) -> ProblemError | None:
+        """Why the request is not answered, if it is not."""
+        if self._expected is None:
+            told = browsers.refusal(scope["method"], dict(scope["headers"]), self._local)
+            return None if told is None else ProblemError(HTTPStatus.FORBIDDEN, told)
+        if scope["path"] in OPEN_PATHS or self.granted(scope):
+            return None
+        return ProblemError(
+            HTTPStatus.UNAUTHORIZED,
+            "This needs the API key (setting http.api_key), as Authorization: Bearer KEY.",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
 
 class Front:
-    """ASGI middleware: refuses who has no key, except on `OPEN_PATHS`, and tells of every answer."""
+    """ASGI middleware: answers those alone who have access, and tells of every answer."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
@@ -49,10 +65,9 @@ class Front:
             await send(message)
 
         try:
-            if scope["path"] in OPEN_PATHS or self._access.granted(scope):
-                await self._app(scope, receive, noting)
-            else:
-                await _unauthorized(scope, receive, noting)
+            problem = self._access.problem(scope)
+            answering = self._app if problem is None else problem.response()
+            await answering(scope, receive, noting)
         finally:
             emit(
                 RequestAnswered(
@@ -62,12 +77,3 @@ class Front:
                     seconds=time.monotonic() - begun,
                 )
             )
-
-
-async def _unauthorized(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = ProblemError(
-        HTTPStatus.UNAUTHORIZED,
-        "This needs the API key (setting http.api_key), as Authorization: Bearer KEY.",
-        {"WWW-Authenticate": "Bearer"},
-    )
-    await problem.response()(scope, receive, send)

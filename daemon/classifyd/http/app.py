@@ -40,7 +40,7 @@ def create_app(
         static_url="/docs/assets",
         swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
     )
-    access = Access(config.api_key)
+    access = Access(config.api_key, config.host)
     problems.install(app)
     app.add_middleware(Front, access=access)
     add_classify_routes(app, models, Classify(models, config, limits, clock, new_id))

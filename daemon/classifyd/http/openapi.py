@@ -57,16 +57,15 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def complete(app: FastAPI, with_key: bool) -> None:
     """Adds to the application's description what all routes share: the shape of problems, the failure, and,
-    `with_key`, the API key. Call it when all routes are there."""
+    `with_key`, the API key, or else the refusal of foreign web pages. Call it when all routes are there."""
     description = app.openapi()  # which the application keeps and serves
     shape = Problem.model_json_schema(ref_template=_COMPONENT)
     components = description.setdefault("components", {})
     components.setdefault("schemas", {}).update({**shape.pop("$defs"), Problem.__name__: shape})
-    shared = {"500": _problem(500)}
+    shared = {"500": _problem(500), "401" if with_key else "403": _problem(401 if with_key else 403)}
     if with_key:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         description["security"] = [{"key": []}]
-        shared["401"] = _problem(401)
     for path, operations in description["paths"].items():
         for operation in operations.values():
             operation["responses"].update(shared)

@@ -1,38 +1,42 @@
 """The service that serves the application with uvicorn, in the thread that runs it."""
 
 import math
+import resource
 import socket
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from classifyd.core.errors import ConfigurationError
+from classifyd.http.config import HttpConfig
+from classifyd.http.connections import Crowd
 from classifyd.telemetry import emit
 from classifyd.telemetry.http import HttpListening
-
-_BACKLOG = 2048
 
 
 class HttpServer:
     """A `core.ports.Service`. The port is taken when it is made, so that a taken one refuses the start."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, stop_timeout: float) -> None:
+    def __init__(self, app: ASGIApp, config: HttpConfig, stop_timeout: float) -> None:
         """Binds and listens; `stop_timeout` is how many seconds open requests get once it is stopped.
 
         Raises ConfigurationError where host and port cannot be listened on.
         """
-        self._socket = _listen(host, port)
+        most = _most_connections(config.max_connections)
+        backlog = max(1, most // 4)  # as many are accepted before the first of them can be turned away
+        self._socket = _listen(config.host, config.port, backlog)
         self._url = _url(self._socket)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=Crowd(most, config.client_timeout).protocol(),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
                 ws="none",
                 proxy_headers=False,
                 server_header=False,
-                backlog=_BACKLOG,
+                backlog=backlog,
                 timeout_graceful_shutdown=math.ceil(stop_timeout),
             )
         )
@@ -57,12 +61,18 @@ class HttpServer:
         self._server.should_exit = True
 
 
+def _most_connections(wanted: int) -> int:
+    """As many as are wanted, and leave half of the files that the process may open to its other parts."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if files == resource.RLIM_INFINITY else max(1, min(wanted, files // 2))
+
+
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, backlog: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -71,7 +81,7 @@ def _listen(host: str, port: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(_BACKLOG)
+            listener.listen(backlog)
         except BaseException:
             listener.close()
             raise

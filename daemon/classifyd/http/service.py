@@ -16,6 +16,8 @@ def make_service(settings: Settings, interior: Interior) -> HttpServer:
         record=http.record,
         publish=http.publish,
         deadline=http.deadline,
+        client_timeout=http.client_timeout,
+        max_connections=http.max_connections,
         api_key=http.api_key.get_secret_value() if http.api_key is not None else None,
     )
     app = create_app(
@@ -27,4 +29,4 @@ def make_service(settings: Settings, interior: Interior) -> HttpServer:
         clock=interior.clock,
         new_id=interior.new_id,
     )
-    return HttpServer(app, http.host, http.port, settings.stop_timeout)
+    return HttpServer(app, config, settings.stop_timeout)

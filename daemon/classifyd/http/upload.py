@@ -11,13 +11,11 @@ from starlette.types import Receive
 
 from classifyd.core.gate import Limits
 from classifyd.http.body import Body, FormBody, RawBody, Upload
+from classifyd.http.connections import SLOWEST_CLIENT
 from classifyd.http.problems import ProblemError
 
 FORM_OVERHEAD = 64 * 2**10
 """Bytes that a form may have beside its picture: boundaries, headers, small fields."""
-
-SLOWEST_UPLOAD = 64 * 2**10
-"""Bytes a second that a client must bring, past a grace: slower ones are cut, since they hold credits."""
 
 
 def most_bytes(request: Request, limits: Limits) -> int:
@@ -33,19 +31,23 @@ def most_bytes(request: Request, limits: Limits) -> int:
 
 
 async def read_upload(request: Request, limits: Limits, most: int, grace: float) -> Upload:
-    """Reads a body of `most` bytes at most, within `grace` seconds and `most / SLOWEST_UPLOAD` more.
+    """Reads a body of `most` bytes at most, within `grace` seconds and one more for each `SLOWEST_CLIENT`
+    bytes that came: who dribbles is cut soon, since an upload holds credits.
 
     Raises ProblemError for a body that is too large, too slow, cut off, or holds no picture.
     """
     size = 0
     try:
         body = _body(request)
-        async with asyncio.timeout(grace + most / SLOWEST_UPLOAD):
+        async with asyncio.timeout(grace) as patience:
+            deadline = patience.when()
+            assert deadline is not None
             async for chunk in _chunks(request.receive):
                 size += len(chunk)
                 if size > most:
                     raise _oversized(size, limits)
                 body.write(chunk)
+                patience.reschedule(deadline + size / SLOWEST_CLIENT)
     except TimeoutError:
         raise ProblemError(
             HTTPStatus.REQUEST_TIMEOUT, "The upload came too slowly.", {"Connection": "close"}

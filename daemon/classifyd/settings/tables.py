@@ -64,6 +64,8 @@ class HttpSettings(TableWithSecrets):
     record: bool = True
     publish: bool = False
     deadline: Interval = 30.0
+    client_timeout: Interval = 10.0
+    max_connections: Count = 512
     api_key: Secret | None = None
     api_key_file: AbsolutePath | None = None
 

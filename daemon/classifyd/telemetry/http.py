@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from classifyd.core.values import Source, Status
 from classifyd.telemetry.events import Event
-from classifyd.telemetry.metrics import http_requests, pictures
+from classifyd.telemetry.metrics import http_cut, http_requests, pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +41,16 @@ class UploadRefused(Event):
 
     def measure(self) -> None:
         pictures.labels(Source.HTTP, self.model, Status.REJECTED, self.reason).inc()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionCut(Event):
+    """`reason` is slow (the client owed something for too long), crowded (as many are open as may be) or
+    malformed (what came is no HTTP)."""
+
+    level = logging.DEBUG
+    message = "HTTP connection cut off"
+    reason: str
+
+    def measure(self) -> None:
+        http_cut.labels(self.reason).inc()

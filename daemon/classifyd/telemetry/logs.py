@@ -16,7 +16,7 @@ _LIBRARY_LEVELS = {
     "kafka.net": logging.CRITICAL,
     "watchdog": logging.ERROR,  # the folder source tells of lost events itself
     "alembic": logging.WARNING,
-    "uvicorn": logging.WARNING,
+    "uvicorn": logging.ERROR,  # its warnings are of what clients send, who could fill the log with them
     "uvicorn.access": logging.CRITICAL,
     "urllib3": logging.ERROR,
 }

@@ -30,6 +30,7 @@ kafka_resets = Counter("classifyd_kafka_offset_resets", "Positions that were res
 outbox_pending = Gauge("classifyd_outbox_pending", "Messages that wait to be published")
 published = Counter("classifyd_published_messages", "Messages the broker acknowledged", ["topic"])
 http_requests = Counter("classifyd_http_requests", "Requests answered", ["method", "route", "code"])
+http_cut = Counter("classifyd_http_cut_connections", "Connections that were cut off", ["reason"])
 part_up = Gauge("classifyd_part_up", "Whether a part of the daemon works", ["part"])
 disk_free = Gauge("classifyd_disk_free_bytes", "Free space of a folder's disk", ["folder"])
 build_info = Gauge("classifyd_build_info", "Always 1", ["version"])

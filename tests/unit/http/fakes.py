@@ -165,7 +165,7 @@ class World:
 
     def client(self, **options) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url="http://daemon", **options)
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost", **options)
 
     def request(self, method, path, **options) -> httpx.Response:
         """One request, on an event loop of its own."""

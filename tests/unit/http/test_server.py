@@ -9,13 +9,13 @@ import pytest
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Settlement
-from classifyd.http import HttpServer
+from classifyd.http import HttpConfig, HttpServer
 from tests.unit.http.fakes import World, answered, jpeg
 
 
 @contextmanager
-def serving(world, host="127.0.0.1", stop_timeout=5):
-    server = HttpServer(world.app, host, 0, stop_timeout)
+def serving(world, host="127.0.0.1", stop_timeout=5, **bounds):
+    server = HttpServer(world.app, HttpConfig(host=host, port=0, **bounds), stop_timeout)
     thread = threading.Thread(target=server.run, name=server.name)
     thread.start()
     try:
@@ -63,7 +63,8 @@ def test_a_request_that_never_ends_does_not_hold_up_the_stop():
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             connection.sendall(
-                b"POST /classify/resnet HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(jpeg())
+                b"POST /classify/resnet HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+                % len(jpeg())
             )
             connection.sendall(jpeg())
             assert offered.wait(10)
@@ -81,7 +82,7 @@ def test_a_client_that_asks_first_does_not_send_what_is_refused():
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             connection.sendall(
-                b"POST /classify/resnet HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+                b"POST /classify/resnet HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
                 b"Expect: 100-continue\r\n\r\n"
             )
             assert connection.recv(1000).startswith(b"HTTP/1.1 429 ")
@@ -91,16 +92,16 @@ def test_a_port_that_is_taken_refuses_the_start():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port}.*--http HOST:PORT"):
-            HttpServer(World().app, "127.0.0.1", port, 1)
+            HttpServer(World().app, HttpConfig(port=port), 1)
 
 
 def test_a_host_that_does_not_exist_refuses_the_start():
     with pytest.raises(ConfigurationError, match=r"no-such-host\.invalid"):
-        HttpServer(World().app, "no-such-host.invalid", 0, 1)
+        HttpServer(World().app, HttpConfig(host="no-such-host.invalid", port=0), 1)
 
 
 def test_stopped_before_it_ran_it_does_not_run():
-    server = HttpServer(World().app, "127.0.0.1", 0, 1)
+    server = HttpServer(World().app, HttpConfig(port=0), 1)
     url = server.url
     server.stop()
     server.stop()
