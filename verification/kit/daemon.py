@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,11 +28,15 @@ class DaemonFailed(Exception):
 class DaemonProcess:
     """`classifyd run` in `folder`, on a free port, with further settings as environment variables.
 
-    Started and stopped as often as wanted; data and port stay the same.
+    Started and stopped as often as wanted; data and port stay the same. `within` is a command that runs
+    the command that is appended to it, in its own process (`unshare --user`).
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str] | None = None, within: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self._within = within
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.inbox = folder / "data" / "inbox"
@@ -80,13 +84,18 @@ class DaemonProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "classifyd", "run", *arguments],
+                [*self._within, sys.executable, "-m", "classifyd", "run", *arguments],
                 cwd=self.folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._running.pid
 
     def signal(self, number: int) -> None:
         """Sends it a signal."""
