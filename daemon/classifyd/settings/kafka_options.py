@@ -5,6 +5,7 @@ Written down, because settings do not know the library; a test holds them to it.
 
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import urlsplit
 
 _BOTH = frozenset(
     {
@@ -78,6 +79,9 @@ DAEMONS_OWN = frozenset(
     }
 )
 
+_PROXIES = frozenset({"proxy_url", "socks5_proxy"})
+_PROXY_SCHEMES = frozenset({"http", "socks5", "socks5h"})
+
 
 def require(options: dict[str, Any], allowed: frozenset[str], connection: frozenset[str]) -> dict[str, Any]:
     """The options, if each may be set. `connection` names those that belong to every connection.
@@ -91,7 +95,20 @@ def require(options: dict[str, Any], allowed: frozenset[str], connection: frozen
             raise ValueError(f"{key} does not belong here: set kafka.{key}, for every connection, instead")
         if key in DAEMONS_OWN:
             raise ValueError(f"{key} must be set by the daemon itself, or pictures could be lost: remove it")
+        if key in _PROXIES and not _is_proxy(options[key]):
+            raise ValueError(
+                f"{key} is no address such as socks5://proxy.example:1080 or http://proxy.example:3128"
+            )
         if key not in allowed:
             near = get_close_matches(key, sorted(allowed), n=1, cutoff=0)[0]
             raise ValueError(f"{key} is no option that can be set; the nearest known one is {near}")
     return options
+
+
+def _is_proxy(address: object) -> bool:
+    """Whether kafka-python can use it; it would repeat one that it cannot, with the password."""
+    try:
+        parts = urlsplit(address) if isinstance(address, str) else None
+        return parts is not None and parts.scheme in _PROXY_SCHEMES and bool(parts.hostname and parts.port)
+    except ValueError:  # a port that is no number, brackets that do not match
+        return False

@@ -1,9 +1,10 @@
 """The tables of the configuration file that concern one part of the daemon each."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import SecretStr, field_validator
 
 from classifyd.settings.secrets import Secret, TableWithSecrets
 from classifyd.settings.types import (
@@ -19,6 +20,7 @@ from classifyd.settings.types import (
     Texts,
 )
 
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:")
 
 
@@ -68,6 +70,14 @@ class HttpSettings(TableWithSecrets):
     max_connections: Count = 512
     api_key: Secret | None = None
     api_key_file: AbsolutePath | None = None
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        text = "" if key is None else key.get_secret_value()
+        if text != text.strip() or _CONTROL.search(text):  # RFC 9110, section 5.5
+            raise ValueError("has spaces around it or control characters in it: no client could send it")
+        return key
 
 
 class LimitSettings(Table):

@@ -55,8 +55,17 @@ def test_a_form_gives_the_same_picture_however_it_is_cut(data, cuts):
         ({"Content-Type": "multipart/form-data"}, part("image", jpeg()) + END, "boundary"),
         ({"Content-Type": "multipart/form-data; boundary=" + "x" * 1000}, b"x", "cannot be read"),
         (FORM, part("i" * 10_000, b"") + END, "cannot be read"),
+        (FORM, part("x", b"") * 101 + END, "more than 100 fields"),
     ],
-    ids=["cut off", "several images", "no form", "no boundary", "long boundary", "long header"],
+    ids=[
+        "cut off",
+        "several images",
+        "no form",
+        "no boundary",
+        "long boundary",
+        "long header",
+        "many fields",
+    ],
 )
 def test_a_form_that_is_none_is_told(headers, content, told):
     world = World()

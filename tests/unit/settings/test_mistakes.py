@@ -210,9 +210,10 @@ SECRETS = [("http", "api_key"), ("kafka", "sasl_plain_password"), ("kafka", "ssl
 
 @pytest.mark.parametrize(("table", "name"), SECRETS)
 def test_a_secret_may_come_from_a_file(written, table, name):
-    file = written("  s3cret \n", "secret")
+    secret = "s3 cret" if name == "api_key" else "  s3 cret "
+    file = written(f"{secret}\n", "secret")
     settings = load(None, {table: {f"{name}_file": str(file)}})
-    assert getattr(getattr(settings, table), name).get_secret_value() == "  s3cret "
+    assert getattr(getattr(settings, table), name).get_secret_value() == secret
 
 
 @pytest.mark.parametrize(("table", "name"), SECRETS)
@@ -285,3 +286,23 @@ def test_a_password_in_a_mistaken_address_is_not_shown(address):
     told = complaint(None, {"models": {"resnet": {"url": "http://a", "proxy": address}}})
     assert "models.resnet.proxy: what is given is not an address" in told
     assert "s3cret" not in told
+
+
+@pytest.mark.parametrize("table", ["consumer", "producer"])
+@pytest.mark.parametrize("key", ["proxy_url", "socks5_proxy"])
+@pytest.mark.parametrize(
+    "address",
+    ["me:hunter2@proxy:1080", "socks5://me:hunter2@proxy", "socks5://me:hunter2@[proxy:1080", "ftp://x:1", 5],
+)
+def test_a_proxy_to_the_broker_that_is_none_is_refused_without_its_password(table, key, address):
+    told = complaint(None, {"kafka": {table: {key: address}}})
+    assert f"kafka.{table}: {key} is no address such as socks5://proxy.example:1080" in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("key", [" hunter2", "hunter2 ", "hun\tter2", "hunter2\x00", "hunter2\x7f"])
+def test_a_key_that_no_client_could_send_is_refused_without_being_told(key):
+    told = complaint(None, {"http": {"api_key": key}})
+    assert told == (
+        "command line: http.api_key: has spaces around it or control characters in it: no client could send it"
+    )
