@@ -1,0 +1,93 @@
+"""The processes of a measurement: everything that is measured, and what it talks to, has one of its own."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from verification.kit.daemon import DaemonProcess
+
+CHECKOUT = Path(__file__).parents[2]
+BOUND = 300.0
+"""Seconds that a measured command may take at most."""
+NOBODY = "127.0.0.1:9"
+"""An address where no broker answers (the port of the discard protocol, RFC 863)."""
+
+
+@contextmanager
+def answering_at_once() -> Iterator[str]:
+    """The answer-at-once stand-in for TensorFlow Serving; gives its address."""
+    with listening("verification.kit.instant", "--port", "0") as url:
+        yield url
+
+
+@contextmanager
+def listening(module: str, *arguments: str) -> Iterator[str]:
+    """A server that prints its address as its first line, until the block ends; gives that line."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def run(module: str, *arguments: str | Path) -> str:
+    """What a module prints, run as a process of its own. Raises CalledProcessError."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=BOUND,
+        check=True,
+    )
+    return done.stdout
+
+
+@contextmanager
+def daemon(
+    folder: Path, settings: Mapping[str, str], *arguments: str, http: bool = False
+) -> Iterator[DaemonProcess]:
+    """`classifyd run` in `folder`, killed when the block ends. With `http` it is ready when the block begins,
+    otherwise it has just been started and serves nothing."""
+    process = DaemonProcess(folder, settings)
+    if http:
+        process.start(*arguments)
+    else:
+        process.launch("--no-http", *arguments)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def first_read(process: DaemonProcess) -> float:
+    """When the daemon read its first picture (seconds since the epoch)."""
+    first = process.rows("SELECT min(received_at) AS first FROM results")[0]["first"]
+    return datetime.fromisoformat(first).timestamp()
+
+
+def through_the_daemon(
+    folder: Path, pictures: Path, count: int, settings: Mapping[str, str], *arguments: str
+) -> float:
+    """Pictures per second of a daemon that finds a copy of the pictures in its inbox, from the first one read
+    to the last one moved: start-up is not counted. The folder is removed afterwards."""
+    shutil.copytree(pictures, folder / "data" / "inbox")
+    with daemon(folder, settings, *arguments) as process:
+        process.wait_until(lambda: len(_moved(process)) >= count, BOUND, f"at {count} files")
+        # Linking a file into `done` changes its status, and nothing does afterwards.
+        last_move = max(path.stat().st_ctime for path in _moved(process))
+        rate = count / (last_move - first_read(process))
+    shutil.rmtree(folder)
+    return rate
+
+
+def _moved(process: DaemonProcess) -> list[Path]:
+    return [path for path in process.done.rglob("*.jpg") if path.is_file()]
