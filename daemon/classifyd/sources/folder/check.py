@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from classifyd.core.names import encode_path
 from classifyd.sources.folder.config import FolderConfig
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.people import current_user
+
+_PROBE = ".classifyd-check-"
+_LEFT_BEHIND = 60.0
+"""Seconds after which a probe is one that a process left when it was killed: it lives for some milliseconds."""
 
 
 def check_folders(config: FolderConfig) -> list[str]:
@@ -73,8 +78,8 @@ def _check_target(name: str, folder: Path) -> list[str]:
 
 
 def _try_out(folder: Path, target: Path) -> None:
-    """Makes a file in a folder, renames it into another, and removes it."""
-    descriptor, path = tempfile.mkstemp(prefix=".classifyd-check-", dir=folder)
+    """Makes a file in a folder, renames it into another, and removes it, and those left behind by others."""
+    descriptor, path = tempfile.mkstemp(prefix=_PROBE, dir=folder)
     os.close(descriptor)
     moved = target / f"{Path(path).name}.moved"
     try:
@@ -82,6 +87,10 @@ def _try_out(folder: Path, target: Path) -> None:
     finally:
         for left in (Path(path), moved):
             with suppress(FileNotFoundError):
+                left.unlink()
+    for left in {*folder.glob(f"{_PROBE}*"), *target.glob(f"{_PROBE}*")}:
+        with suppress(OSError):  # another daemon is just removing it, or it is another user's
+            if time.time() - left.lstat().st_mtime > _LEFT_BEHIND:
                 left.unlink()
 
 

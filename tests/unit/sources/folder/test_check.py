@@ -1,5 +1,6 @@
 import errno
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,21 @@ def test_good_folders_have_no_problems_and_nothing_is_left_in_them(config: Folde
     ensure_folders(config)
     assert [path.name for path in config.path.rglob("*")] == [".classifyd"]
     assert list(config.done.iterdir()) == []
+
+
+def test_what_a_killed_process_left_of_its_check_is_removed_and_another_ones_is_not(
+    config: FolderConfig,
+) -> None:
+    assert check_folders(config) == []
+    folders = (config.path, config.path / ".classifyd", config.done, config.failed)
+    for folder in folders:
+        for name, age in (("old", 120), ("new.moved", 0)):
+            probe = folder / f".classifyd-check-{name}"
+            probe.touch()
+            os.utime(probe, (time.time() - age,) * 2)
+    assert check_folders(config) == []
+    for folder in folders:
+        assert [path.name for path in folder.glob(".classifyd-*")] == [".classifyd-check-new.moved"]
 
 
 def test_keep_mode_writes_nothing(config: FolderConfig) -> None:
