@@ -15,7 +15,7 @@ from classifyd.sources.folder.people import current_user
 
 _PROBE = ".classifyd-check-"
 _LEFT_BEHIND = 60.0
-"""Seconds after which a probe is one that a process left when it was killed: it lives for some milliseconds."""
+"""Seconds after which a probe, which lives for some milliseconds, is one that a killed process left."""
 
 
 def check_folders(config: FolderConfig) -> list[str]:
