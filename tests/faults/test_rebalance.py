@@ -1,0 +1,114 @@
+"""Daemons that share a consumer group and an inbox come and go: nothing is missing, and what two of them
+recorded is explained, one by one."""
+
+from dataclasses import replace
+
+import pytest
+
+from verification.faults import copies
+from verification.faults.copies import Copy, End
+from verification.faults.evidence import Row
+from verification.faults.grouplog import Commit, Generation
+from verification.faults.oracle import Produced
+from verification.faults.rebalance import Plan, run
+from verification.kit.broker import Broker, temporary_broker
+from verification.kit.instant import instant_server
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(600)
+def test_nothing_is_missing_and_every_repetition_is_explained_while_daemons_come_and_go(
+    tmp_path, broker: Broker, record_property
+):
+    """`broker` skips where there can be none; the group's log is read from one that nobody else uses."""
+    plan = Plan(records=4_000, files=700, seed=4)
+    with temporary_broker() as own, instant_server(classes=10) as model_url:
+        report = run(plan, own, model_url, tmp_path / "fleet")
+    record_property("rebalance", str(report))
+    assert report.violations == []
+    assert report.figures["kills"] > 0
+    assert report.figures["records in two databases"] > 0
+
+
+def recorded(instance: str, at: int, source: str = "kafka", offset: int = 10) -> Copy:
+    moment = f"1970-01-01T00:00:{at:02}.000Z"
+    kafka = source == "kafka"
+    row = Row(
+        id=f"{instance}-{at}",
+        origin="the same",
+        source=source,
+        status="classified",
+        path=None if kafka else "a.jpg",
+        stored_path=None,
+        topic="pictures" if kafka else None,
+        partition=0 if kafka else None,
+        offset=offset if kafka else None,
+        sha256="a" * 64,
+        error_code=None,
+        received_at=moment,
+        classified_at=moment,
+    )
+    return Copy(instance, row)
+
+
+LOG = [
+    Generation(1_000, 1, {0: "one"}),
+    Commit(2_000, 0, 5),
+    Generation(4_000, 2, {0: "two"}),
+]
+TWICE = copies.pairs([recorded("two", at=5), recorded("one", at=3)])
+KILLED = End("one", "killed", 3_500, 3_600)
+
+
+def test_a_record_above_the_offset_that_was_committed_at_the_handover_is_explained():
+    assert len(TWICE) == 1
+    assert copies.unexplained_records(TWICE, LOG) == []
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ([*LOG[:2], Commit(3_900, 0, 11), LOG[2]], "11 was committed when the second got the partition"),
+        (LOG[:2], "did not hold the partition"),
+        ([*LOG[:2], replace(LOG[2], moment=6_000)], "did not hold the partition"),
+        ([*LOG[:2], replace(LOG[2], holders={1: "two"})], "did not hold the partition"),
+    ],
+)
+def test_a_record_in_two_databases_is_told_where_the_groups_log_does_not_explain_it(log, told):
+    (sentence,) = copies.unexplained_records(TWICE, log)
+    assert told in sentence
+
+
+def test_only_a_kill_in_between_explains_a_file_in_two_databases():
+    twice = copies.pairs([recorded("one", at=3, source="folder"), recorded("two", at=5, source="folder")])
+    assert copies.unexplained_files(twice, [KILLED]) == []
+    for other in (
+        replace(KILLED, cause="stopped"),
+        replace(KILLED, instance="two"),
+        replace(KILLED, began=2_000, over=2_900),
+        replace(KILLED, began=5_100, over=5_200),
+    ):
+        assert len(copies.unexplained_files(twice, [other])) == 1
+
+
+def test_the_cause_is_what_happened_to_the_first_in_between():
+    (pair,) = TWICE
+    assert copies.cause(pair, [KILLED]) == "killed"
+    assert copies.cause(pair, [replace(KILLED, cause="stopped")]) == "stopped"
+    assert copies.cause(pair, [replace(KILLED, began=1_000, over=1_100)]) == "rebalanced"
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ([Commit(5_000, 0, 11)], None),
+        ([Commit(2_000, 0, 10)], None),
+        ([Commit(2_000, 0, 11)], "before the outcome"),
+        ([Commit(5_000, 0, 12)], "before the outcome"),
+        ([Commit(5_000, 0, 11), Commit(6_000, 0, 10)], "after 11"),
+    ],
+)
+def test_a_commit_that_passes_a_hole_or_goes_back_is_told(log, told):
+    produced = [Produced(0, 10, "a" * 64), Produced(0, 11, "b" * 64)]
+    sentences = copies.hasty_commits(produced, [recorded("one", at=3), recorded("two", at=5)], log)
+    assert [told in sentence for sentence in sentences] == ([] if told is None else [True])

@@ -1,0 +1,165 @@
+"""Several daemons in one consumer group and on one shared inbox, each with a database of its own."""
+
+import random
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verification.faults import evidence
+from verification.faults.copies import Cause, Copy, End
+from verification.faults.oracle import Folders
+from verification.kit.daemon import START_BOUND, DaemonProcess
+
+LOOK_EVERY = 0.05
+PROBE = ".classifyd-check-"
+"""How the names begin of what a start tries a folder out with; one that was killed meanwhile leaves it, and
+one that comes a minute later or more removes it."""
+
+
+@dataclass(slots=True)
+class Member:
+    """One daemon and what was done to it. `wrong` are sentences about ends that nobody asked for."""
+
+    daemon: DaemonProcess
+    up: bool = False
+    ends: list[End] = field(default_factory=list)
+    starts: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def launch(self) -> None:
+        """Starts it and does not wait."""
+        self.daemon.launch()
+        self.up = True
+        self.starts += 1
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end("killed", self.daemon.kill)
+
+    def stop(self) -> None:
+        """SIGTERM, once it can be heard; the daemon must end with 0."""
+        self.daemon.wait_until(lambda: self.daemon.get("/healthz")[0] == 200, START_BOUND, "serving")
+        self._end("stopped", self._terminate)
+
+    @property
+    def instance(self) -> str | None:
+        """The name it gave itself in its database; None while it has none."""
+        try:
+            with closing(sqlite3.connect(f"file:{self.daemon.database}?mode=ro", uri=True)) as connection:
+                found = connection.execute("SELECT id FROM instance").fetchone()
+        except sqlite3.OperationalError:  # killed before it had made its tables
+            return None
+        return None if found is None else str(found[0])
+
+    def _terminate(self) -> None:
+        self.daemon.signal(signal.SIGTERM)
+        code = self.daemon.wait()
+        if code != 0:
+            self.wrong.append(
+                f"{self.daemon.folder.name}: SIGTERM ended it with {code}\n{self.daemon.tail()}"
+            )
+
+    def _end(self, cause: Cause, end: Callable[[], None]) -> None:
+        began = _now()
+        end()
+        self.up = False
+        instance = self.instance
+        if instance is not None:
+            self.ends.append(End(instance, cause, began, _now()))
+
+
+class Fleet:
+    """The members, their common inbox, and the folders that all of them put pictures into."""
+
+    def __init__(self, folder: Path, members: int, settings: Mapping[str, str]) -> None:
+        self.inbox, self.done, self.failed = (folder / name for name in ("inbox", "done", "failed"))
+        self.inbox.mkdir(parents=True)
+        shared = {
+            "CLASSIFYD_INBOX__PATH": str(self.inbox),
+            "CLASSIFYD_INBOX__DONE": str(self.done),
+            "CLASSIFYD_INBOX__FAILED": str(self.failed),
+        }
+        self.members = [
+            Member(DaemonProcess(folder / f"daemon-{number + 1}", {**shared, **settings}))
+            for number in range(members)
+        ]
+
+    def disturb(self, dice: random.Random) -> None:
+        """Does something to one of them: starts it, stops it, or kills it and perhaps starts it at once."""
+        member = dice.choices(self.members, weights=[1 if one.up else 2 for one in self.members])[0]
+        if not member.up:
+            member.launch()
+        elif dice.random() < 0.4:
+            member.stop()
+        else:
+            member.kill()
+            if dice.random() < 0.5:
+                member.launch()
+
+    def launch_all(self) -> None:
+        """Starts those that are down."""
+        for member in self.members:
+            if not member.up:
+                member.launch()
+
+    def stop_all(self) -> None:
+        """SIGTERM, one after the other."""
+        for member in self.members:
+            if member.up:
+                member.stop()
+
+    def kill_all(self) -> None:
+        """Ends what still runs."""
+        for member in self.members:
+            if member.up:
+                member.kill()
+
+    def count(self) -> int:
+        """The rows of all databases together."""
+        return sum(member.daemon.count() for member in self.members)
+
+    def wait_for_rows(self, count: int, bound: float) -> bool:
+        """Waits for so many rows in all databases, `bound` seconds at most."""
+        return self.wait_until(lambda: self.count() >= count, bound)
+
+    def wait_until(self, condition: Callable[[], bool], bound: float) -> bool:
+        """Waits `bound` seconds at most; returns whether the condition came true."""
+        deadline = time.monotonic() + bound
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_EVERY)
+        return True
+
+    @property
+    def folders(self) -> Folders:
+        """What lies in the common folders; while no daemon runs."""
+        return Folders(
+            inbox=[file for file in evidence.files(self.inbox) if not file.path.name.startswith(PROBE)],
+            done=evidence.files(self.done),
+            failed=evidence.files(self.failed),
+            sidecars=frozenset(evidence.sidecars(self.failed)),
+        )
+
+    @property
+    def ends(self) -> list[End]:
+        return [end for member in self.members for end in member.ends]
+
+    @property
+    def copies(self) -> list[Copy]:
+        """The rows of all databases, oldest first."""
+        found = [
+            Copy(instance, row)
+            for member in self.members
+            if (instance := member.instance) is not None
+            for row in evidence.rows(member.daemon.database)
+        ]
+        return sorted(found, key=lambda copy: copy.received)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
