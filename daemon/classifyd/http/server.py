@@ -13,6 +13,20 @@ from classifyd.http.connections import Crowd
 from classifyd.telemetry import emit
 from classifyd.telemetry.http import HttpListening
 
+_WAITING = 2048
+"""Connections that the system keeps for the daemon until it accepts them."""
+_ACCEPTED_AT_ONCE = 0.25
+"""The part of the most connections that is accepted before the first of them can be turned away."""
+
+
+class _Server(uvicorn.Server):
+    """asyncio takes one number for how many connections wait and how many it accepts at once."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_WAITING)
+
 
 class HttpServer:
     """A `core.ports.Service`. The port is taken when it is made, so that a taken one refuses the start."""
@@ -23,10 +37,9 @@ class HttpServer:
         Raises ConfigurationError where host and port cannot be listened on.
         """
         most = _most_connections(config.max_connections)
-        backlog = max(1, most // 4)  # as many are accepted before the first of them can be turned away
-        self._socket = _listen(config.host, config.port, backlog)
+        self._socket = _listen(config.host, config.port)
         self._url = _url(self._socket)
-        self._server = uvicorn.Server(
+        self._server = _Server(
             uvicorn.Config(
                 app,
                 http=Crowd(most, config.client_timeout).protocol(),
@@ -36,7 +49,7 @@ class HttpServer:
                 ws="none",
                 proxy_headers=False,
                 server_header=False,
-                backlog=backlog,
+                backlog=math.ceil(most * _ACCEPTED_AT_ONCE),
                 timeout_graceful_shutdown=math.ceil(stop_timeout),
             )
         )
@@ -72,7 +85,7 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _listen(host: str, port: int, backlog: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -81,7 +94,7 @@ def _listen(host: str, port: int, backlog: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(backlog)
+            listener.listen(_WAITING)
         except BaseException:
             listener.close()
             raise

@@ -303,6 +303,6 @@ def test_a_proxy_to_the_broker_that_is_none_is_refused_without_its_password(tabl
 @pytest.mark.parametrize("key", [" hunter2", "hunter2 ", "hun\tter2", "hunter2\x00", "hunter2\x7f"])
 def test_a_key_that_no_client_could_send_is_refused_without_being_told(key):
     told = complaint(None, {"http": {"api_key": key}})
-    assert told == (
-        "command line: http.api_key: has spaces around it or control characters in it: no client could send it"
+    assert told.endswith(
+        "http.api_key: has spaces around it or control characters in it: no client could send it"
     )
