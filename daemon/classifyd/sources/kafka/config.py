@@ -34,6 +34,12 @@ class KafkaConfig:
         servers = self.connection["bootstrap_servers"]
         return servers if isinstance(servers, str) else ", ".join(servers)
 
+    @property
+    def max_unpacked_bytes(self) -> int:
+        """What one fetch may become once it is decompressed: a CloudEvent in the structured mode holds its
+        picture in base64, a third larger, and compressed to its own size again."""
+        return 2 * self.max_fetch_bytes
+
     def arguments(self, instance: str) -> dict[str, Any]:
         """KafkaConsumer's arguments. `instance` makes it a static member, which gets its partitions back
         at once after a crash (KIP-345).
