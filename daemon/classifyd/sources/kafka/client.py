@@ -78,13 +78,16 @@ def poll(
     return records, Unreadable(spent.topic_partition, spent.next_fetch_offset, error)
 
 
-def rewind(consumer: KafkaConsumer, where: TopicPartition) -> bool:
-    """Has a partition read from its first record; False when it is not ours any more.
+def rewind(consumer: KafkaConsumer, where: TopicPartition, offset: int | None = None) -> bool:
+    """Has a partition read from an offset, or from its first record; False when it is not ours any more.
 
     The group can take a partition away at any time, on kafka-python's I/O thread: asking first is no help.
     """
     try:
-        consumer.seek_to_beginning(where)
+        if offset is None:
+            consumer.seek_to_beginning(where)
+        else:
+            consumer.seek(where, offset)
     except (ValueError, KeyError):  # before kafka-python looked, and while it did
         return False
     return True
@@ -94,6 +97,23 @@ def incarnation(consumer: KafkaConsumer, topic: str) -> str | None:
     """The id that a topic got when it was created (KIP-516); None where the broker tells none."""
     topic_id = consumer._cluster.topic_id(topic)
     return None if topic_id is None or str(topic_id) == _NO_ID else str(topic_id)
+
+
+def ask_for_metadata(consumer: KafkaConsumer, seconds: float) -> None:
+    """Has `incarnation` and `exists` tell what is true now. Raises KafkaError while nobody answers, after
+    `seconds` at most.
+
+    kafka-python fetches by a topic's name (3.0.12: Fetch version 12), so what was fetched may be of a topic
+    that was created after the metadata came. It goes over the coordinator's connection: on the others an
+    answer can wait behind a fetch that waits for records.
+    """
+
+    async def ask() -> None:
+        cluster, manager = consumer._cluster, consumer._manager
+        answer = manager.send(cluster.metadata_request(), node_id=consumer._coordinator.coordinator_id)
+        cluster.update_metadata(await manager.wait_for(answer, seconds * 1000))
+
+    consumer._net.run(ask)
 
 
 def exists(consumer: KafkaConsumer, topic: str) -> bool:

@@ -1,7 +1,7 @@
 """The loop over an open consumer: deliver, pause or resume, poll, commit."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     FencedInstanceIdError,
     IllegalStateError,
+    KafkaError,
     KafkaTimeoutError,
     LogTruncationError,
     NoOffsetForPartitionError,
@@ -17,6 +18,7 @@ from kafka.errors import (
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.ports import Part
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.kafka import client
 from classifyd.sources.kafka.commits import Commits, Rebalances, is_of_another
 from classifyd.sources.kafka.config import KafkaConfig
@@ -35,6 +37,8 @@ PATIENCE = 3.0
 """Seconds of trouble before it is told: the first metadata and an election take one or two."""
 REREAD = 60.0
 """Seconds until what could not be read is fetched again: it may have been damaged on its way, or expire."""
+ASK_AGAIN = 1.0
+"""Seconds until records are fetched again of which nobody told whether they are of the same topic still."""
 _TAKEN_AWAY = (KeyError, IllegalStateError)
 """What kafka-python raises for a partition that the group took away, at any time, on its I/O thread."""
 
@@ -148,6 +152,9 @@ class Session:
             partition.stop_at(unreadable, time.monotonic() + REREAD)
 
     def _take(self, polled: dict[TopicPartition, list[Any]]) -> None:
+        if not self._is_certain(polled):
+            self._put_back(polled)
+            return
         incarnation = client.incarnation(self._consumer, self._config.topic)
         for partition in self._partitions.all():
             if incarnation is not None and partition.incarnation not in (None, incarnation):
@@ -158,10 +165,31 @@ class Session:
             if assigned is not None:
                 self._take_from(assigned, records)
 
+    def _is_certain(self, polled: Collection[TopicPartition]) -> bool:
+        """Whether it is known by now of which topic the records are that were just polled: their keys hold
+        its id, and the topic may have been deleted and created again before they were fetched."""
+        partitions = [self._partitions.get(where) for where in polled]
+        if all(partition is None or partition.incarnation is None for partition in partitions):
+            return True
+        try:
+            client.ask_for_metadata(self._consumer, ANSWER)
+        except KafkaError:
+            return False
+        return True
+
+    def _put_back(self, polled: dict[TopicPartition, list[Any]]) -> None:
+        """Has records fetched again later."""
+        for where, records in polled.items():
+            partition = self._partitions.get(where)
+            if partition is not None and client.rewind(self._consumer, where, records[0].offset):
+                partition.retry_at = time.monotonic() + ASK_AGAIN
+
     def _take_from(self, partition: Partition, records: list[Any]) -> None:
+        reached(Point.RECORDS_READ)
         pictures = [record for record in records if record.value is not None]
         partition.take([record.offset for record in pictures], records[-1].offset + 1)
         self._handover.hold(partition, pictures)
+        reached(Point.RECORDS_HELD)
         if tombstones := len(records) - len(pictures):
             topic, number = partition.where
             emit(RecordsSkipped(topic=topic, partition=number, count=tombstones))
