@@ -32,9 +32,9 @@ def hang() -> Fault:
     return lambda _request, answer: replace(answer, never=True)
 
 
-def reset() -> Fault:
-    """The connection is reset instead of an answer."""
-    return lambda _request, answer: replace(answer, reset=True)
+def reset(after: int = 0) -> Fault:
+    """The connection is reset after so many bytes of the answer, its headers counted too."""
+    return lambda _request, answer: replace(answer, reset_after=after)
 
 
 def drip(interval: float) -> Fault:
@@ -64,10 +64,9 @@ def wrong_count(difference: int) -> Fault:
     return _changed(spoil)
 
 
-def refuse_picture(sha256: str, code: int = 400, message: str = "Invalid JPEG data") -> Fault:
-    """An error for every request that holds this picture."""
-    error = error_answer(code, message)
-    return lambda request, answer: error if sha256 in request.pictures else answer
+def on_picture(sha256: str, fault: Fault) -> Fault:
+    """A fault of every request that holds this picture."""
+    return lambda request, answer: fault(request, answer) if sha256 in request.pictures else answer
 
 
 def _changed(spoil: Callable[[dict[str, Any]], None]) -> Fault:

@@ -26,14 +26,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered; the rest says how it is delivered: cut off by a reset, byte by byte with
-    `drip` seconds between two bytes, or never."""
+    """What is answered; the rest says how it is delivered: cut off by a reset after `reset_after` bytes,
+    byte by byte with `drip` seconds between two bytes, or never."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
-    reset: bool = False
+    reset_after: int | None = None
     drip: float | None = None
     never: bool = False
 

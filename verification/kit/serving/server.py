@@ -167,7 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.never:
             self.server.stopping.wait()
             self.close_connection = True
-        elif answer.reset:
+        elif answer.reset_after is not None:
+            self.wfile.write(_message(answer)[: answer.reset_after])
             # No lingering: closing sends RST instead of FIN.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
@@ -176,15 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer)
 
     def _send(self, answer: Answer) -> None:
-        lines = {
-            "Content-Type": answer.content_type,
-            "Content-Length": str(len(answer.body)),
-            **answer.headers,
-        }
-        head = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n" + "".join(
-            f"{name}: {value}\r\n" for name, value in lines.items()
-        )
-        message = head.encode("latin-1") + b"\r\n" + answer.body
+        message = _message(answer)
         if answer.drip is None:
             self.wfile.write(message)
             return
@@ -196,3 +189,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Tests read `requests` instead."""
+
+
+def _message(answer: Answer) -> bytes:
+    lines = {
+        "Content-Type": answer.content_type,
+        "Content-Length": str(len(answer.body)),
+        **answer.headers,
+    }
+    head = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n" + "".join(
+        f"{name}: {value}\r\n" for name, value in lines.items()
+    )
+    return head.encode("latin-1") + b"\r\n" + answer.body

@@ -108,7 +108,7 @@ def test_a_picture_of_nan_fails_alone(classifier: TFServingClassifier, server: S
 def test_one_bad_picture_fails_its_batch_and_only_that(
     classifier: TFServingClassifier, server: ServingStandIn
 ) -> None:
-    server.script(faults.refuse_picture(GREEN.sha256 or ""))
+    server.script(faults.on_picture(GREEN.sha256 or "", faults.status(400, "Invalid JPEG data")))
     with pytest.raises(Refused):
         classifier.classify([RED, GREEN])
     assert labels_of(classifier, RED) == ["red"]
