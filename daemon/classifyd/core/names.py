@@ -11,6 +11,9 @@ from urllib.parse import unquote_to_bytes
 # C0, DEL, C1, and what str.splitlines takes for the end of a line.
 _UNSAFE = re.compile("[%\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+# The same but for %, and the controls of the bidirectional algorithm (Unicode Standard Annex 9, section 2).
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def encode(name: bytes) -> str:
     """A name's bytes as text that `decode` turns back into the same bytes."""
@@ -28,8 +31,18 @@ def encode_path(path: str | os.PathLike[str]) -> str:
 
 
 def decode_path(text: str) -> str:
-    """The path of this file system that `encode_path` was given."""
-    return os.fsdecode(decode(text))
+    """The path of this file system that `encode_path` was given. Raises ValueError for a text that it never
+    gives: no path holds a null byte."""
+    path = decode(text)
+    if b"\0" in path:
+        raise ValueError(f"a path cannot hold a null byte: {text}")
+    return os.fsdecode(path)
+
+
+def printable(text: str) -> str:
+    """Foreign text of one line, for people: what would break the line, steer a terminal or turn the direction
+    of reading is written as Python would."""
+    return _STEERING.sub(lambda match: repr(match.group())[1:-1], text)
 
 
 def _percent(match: re.Match[str]) -> str:

@@ -6,6 +6,8 @@ from typing import IO, Literal
 
 import structlog
 
+from classifyd.core.names import printable
+
 Format = Literal["auto", "console", "json"]
 
 _LIBRARY_LEVELS = {
@@ -35,10 +37,10 @@ def configure(level: str, form: Format, stream: IO[str] | None = None) -> None:
         structlog.processors.format_exc_info,
     ]
     as_json = form == "json" or (form == "auto" and not target.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+    rendering: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=target.isatty())
+        else [_on_one_line, structlog.dev.ConsoleRenderer(colors=target.isatty())]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -50,7 +52,7 @@ def configure(level: str, form: Format, stream: IO[str] | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _head_first, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _head_first, *rendering],
         )
     )
     root = logging.getLogger()
@@ -67,3 +69,13 @@ def _head_first(
     """Puts what every line has before what only some have, for who reads JSON with the bare eye."""
     head = {key: line.pop(key) for key in ("timestamp", "level", "event") if key in line}
     return {**head, **line}
+
+
+def _on_one_line(
+    _logger: object, _method: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Keeps what others wrote from making lines of its own; JSON does so by itself. Tracebacks have many."""
+    return {
+        key: printable(value) if isinstance(value, str) and key != "exception" else value
+        for key, value in line.items()
+    }

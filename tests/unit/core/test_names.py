@@ -66,3 +66,16 @@ def test_a_file_with_any_name_is_found_again_through_its_text(tmp_path):
         pass
     (found,) = tmp_path.iterdir()
     assert os.path.exists(names.decode_path(names.encode_path(found)))  # noqa: PTH110
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\r\x1b[2Jb", "a\x85b", "a\u2028b", "a\u202eb", "a\u2066b", "\udc80"]
+)
+def test_foreign_text_cannot_leave_its_line_nor_steer_a_terminal(text):
+    shown = names.printable(text)
+    assert shown.isprintable()
+    assert len(shown.splitlines()) == 1
+
+
+def test_other_foreign_text_is_shown_as_it_is():
+    assert names.printable("Größe 100 % \\ 猫") == "Größe 100 % \\ 猫"

@@ -109,3 +109,12 @@ def test_configuring_again_replaces_the_first(isolated_logging):
     structlog.stdlib.get_logger("classifyd").info("started")
     assert first.getvalue() == ""
     assert len(lines(second)) == 1
+
+
+def test_foreign_text_makes_no_line_of_its_own_for_people_either(isolated_logging):
+    stream = io.StringIO()
+    logs.configure("info", "console", stream)
+    structlog.stdlib.get_logger("classifyd").info("rejected", detail="a\n2026-01-01 [error] forged\x1b[2J")
+    logging.getLogger("kafka").error("a\nb")
+    assert len(stream.getvalue().splitlines()) == 2
+    assert "\x1b" not in stream.getvalue()

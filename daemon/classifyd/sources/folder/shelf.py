@@ -27,7 +27,7 @@ class Shelf:
     def promise(self, taken: Taken, result: Result) -> str | None:
         """The place of a picture as text, held free for it until `forget`; None where it is deleted.
 
-        A name that is taken gets the result's id before its suffix.
+        A name that is taken gets the result's id before its suffix; so does a folder that is a symlink.
         """
         place = self.place(taken, result)
         return None if place is None else encode_path(place)
@@ -42,7 +42,9 @@ class Shelf:
         with self._lock:
             self._forget(taken.key)
             place = home / taken.relative
-            if place in self._holders or os.path.lexists(place) or os.path.lexists(sidecar_of(place)):
+            if (link := self._link_above(place)) is not None:
+                place = _under_another_name(link, place, result.id)
+            elif place in self._holders or os.path.lexists(place) or os.path.lexists(sidecar_of(place)):
                 place = beside(place, result.id)
             self._promised[taken.key] = place
             self._holders[place] = taken.key
@@ -55,6 +57,12 @@ class Shelf:
 
     def _forget(self, key: str) -> None:
         self._holders.pop(self._promised.pop(key, Path()), None)
+
+    def _link_above(self, place: Path) -> Path | None:
+        """The symlink in `done` or `failed` that a picture would be written through, to who knows where."""
+        homes = {self._config.done, self._config.failed}
+        inside = [folder for folder in place.parents if not homes.isdisjoint(folder.parents)]
+        return next((folder for folder in reversed(inside) if os.path.islink(folder)), None)  # noqa: PTH114 (may raise)
 
     def _home(self, result: Result) -> Path | None:
         if result.status is Status.REJECTED:
@@ -69,8 +77,13 @@ def beside(place: Path, token: str) -> Path:
     sidecar fit. Where a file lies in place of a folder above it, that folder is named anew instead."""
     for folder in reversed(place.parents):
         if os.path.lexists(folder) and not os.path.isdir(folder):  # noqa: PTH112 (is_dir may raise)
-            return folder.with_name(_with(folder.name, token)) / place.relative_to(folder)
+            return _under_another_name(folder, place, token)
     return place.with_name(_with(place.name, token))
+
+
+def _under_another_name(folder: Path, place: Path, token: str) -> Path:
+    """A place in a folder, with `token` in that folder's name."""
+    return folder.with_name(_with(folder.name, token)) / place.relative_to(folder)
 
 
 def sidecar_of(place: Path) -> Path:

@@ -12,6 +12,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, from_stru
 from cloudevents.core.exceptions import BaseCloudEventException
 from cloudevents.core.formats.json import JSONFormat
 
+from classifyd.core.names import printable
 from classifyd.core.values import Reason, Rejected
 
 _STRUCTURED = "application/cloudevents"
@@ -66,4 +67,4 @@ def _parsed(parse: Callable[[], BaseCloudEvent]) -> BaseCloudEvent | Rejected:
 
 
 def _no_event(detail: str) -> Rejected:
-    return Rejected(Reason.NOT_AN_EVENT, f"not a CloudEvent with a picture: {detail}")
+    return Rejected(Reason.NOT_AN_EVENT, f"not a CloudEvent with a picture: {printable(detail)}")

@@ -106,3 +106,22 @@ def test_the_day_is_that_of_classification(config: FolderConfig) -> None:
     shelf, file = Shelf(config), taken("cat.jpg")
     later = replace(result(file), classified_at=datetime(2030, 5, 6, tzinfo=UTC))
     assert shelf.place(file, later) == config.done / "2030-05-06" / "cat.jpg"
+
+
+def test_nothing_is_written_through_a_symlink_in_done_or_failed(config: FolderConfig) -> None:
+    elsewhere = config.path.parent / "elsewhere"
+    elsewhere.mkdir()
+    for link in (config.done / "2026-02-01", config.failed / "a" / "b"):
+        link.parent.mkdir(parents=True)
+        link.symlink_to(elsewhere)
+    shelf, file = Shelf(config), taken("a/b/cat.jpg")
+    assert shelf.place(file, result(file)) == config.done / f"2026-02-01.{ULID}" / "a" / "b" / "cat.jpg"
+    assert shelf.place(file, result(file, rejected=True)) == config.failed / "a" / f"b.{ULID}" / "cat.jpg"
+
+
+def test_done_itself_may_be_a_symlink(config: FolderConfig) -> None:
+    elsewhere = config.path.parent / "elsewhere"
+    elsewhere.mkdir()
+    config.done.symlink_to(elsewhere)
+    shelf, file = Shelf(config), taken("cat.jpg")
+    assert shelf.place(file, result(file)) == config.done / "2026-02-01" / "cat.jpg"
