@@ -13,6 +13,7 @@ from classifyd.bootstrap.assembly import Assembly, Serve, assemble
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.ports import Service
 from classifyd.core.values import Progress
+from classifyd.crashpoints import Point, reached
 from classifyd.pipeline.standstill import Standstill
 from classifyd.pipeline.supervisor import Supervisor
 from classifyd.settings import Settings
@@ -127,9 +128,13 @@ class Daemon:
             emit(DaemonStopping(reason=self._reason()))
         for source in assembly.sources:
             source.drain()
+        reached(Point.SOURCES_DRAINED)
         self._end(assembly.workers, deadline - KEPT_FOR_SETTLING * timeout)
+        reached(Point.WORKERS_ENDED)
         assembly.recorder.flush(max(0.0, deadline - time.monotonic()))
+        reached(Point.RECORDER_FLUSHED)
         self._end(assembly.settlers, deadline)
+        reached(Point.SETTLERS_ENDED)
         if assembly.http is not None:
             assembly.http.stop()
         if assembly.relay is not None:
@@ -137,9 +142,11 @@ class Daemon:
             self._supervisor.join([assembly.relay], deadline)
             assembly.recorder.flush(max(0.0, deadline - time.monotonic()))
             self._unpublished = self._count_unpublished()
+            reached(Point.RELAY_ENDED)
         self._end([assembly.housekeeping, assembly.recorder], deadline)
         if self._supervisor.join(assembly.services, deadline):
             assembly.close()
+            reached(Point.DATABASE_CLOSED)
         self._seconds = time.monotonic() - self._started
         if not self._once:
             emit(DaemonStopped(done=assembly.tally.done, rejected=assembly.tally.rejected))

@@ -9,6 +9,7 @@ from classifyd.core.errors import ClassifierError, Unavailable
 from classifyd.core.ports import Classifier, Part, Service
 from classifyd.core.suspects import Suspects
 from classifyd.core.values import Delivery, Lane, ModelInfo, Outcome, Reason, Rejected, Settlement
+from classifyd.crashpoints import Point, reached
 from classifyd.pipeline.intake import Intake, LaneInlet, Waiting
 from classifyd.pipeline.loop import Loop
 from classifyd.pipeline.trial import Trial, Verdict
@@ -102,6 +103,7 @@ class Model:
 
     def _work(self, lanes: frozenset[Lane]) -> None:
         while (batch := self._intake.take(lanes)) is not None:
+            reached(Point.BATCH_TAKEN)
             started = time.monotonic()
             for waiting in batch:
                 metrics.stage_duration.labels("queue").observe(started - waiting.since)
@@ -130,6 +132,7 @@ class Model:
                 self._limit_batch(min(self._max_batch, self._ramp * 2))
 
     def _conclude(self, waiting: Waiting, verdict: Verdict) -> None:
+        reached(Point.PICTURE_CLASSIFIED)
         if isinstance(verdict, ClassifierError):
             self._postpone(waiting, verdict)
             return
