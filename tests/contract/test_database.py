@@ -191,8 +191,14 @@ class TestOutbox:
         ("max_bytes", "count"), [(0, 1), (9, 1), (10, 1), (19, 1), (20, 2), (25, 2), (30, 3)]
     )
     def test_no_more_bytes_are_read_than_asked_for_but_one_message_at_least(self, database, max_bytes, count):
-        database.store.write([(result("a"), [message(b"x" * 10)] * 3)], ())
+        ten_bytes = Message("results", b"ke", (), b"x" * 6)  # and two for no headers
+        database.store.write([(result("a"), [ten_bytes] * 3)], ())
         assert len(pending(database, max_bytes)) == count
+
+    def test_headers_count_as_bytes_that_are_read(self, database):
+        heavy = Message("results", None, (("camera", b"x" * 1000),), b"")
+        database.store.write([(result("a"), [heavy] * 3)], ())
+        assert len(pending(database, 1500)) == 1
 
     def test_the_topics_and_the_count_are_of_what_waits(self, database):
         assert pending(database) == []

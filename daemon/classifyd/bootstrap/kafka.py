@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from classifyd.core.gate import Limits
-from classifyd.core.messages import dead_letter, outcome_message, without_value
+from classifyd.core.messages import dead_letter, outcome_message, reduced
 from classifyd.core.ports import Outbox
 from classifyd.core.values import Delivery, Lane, Message, Rejected, Result
 from classifyd.pipeline.health import Parts
@@ -75,7 +75,7 @@ def make_relay(settings: Settings, outbox: Outbox, recorder: Recorder, parts: Pa
         outbox=outbox,
         publisher=KafkaPublisher(PublisherConfig(connection=kafka.connection, producer=kafka.producer)),
         mark=recorder.mark_published,
-        without_value=without_value,
+        reduce=reduced,
         part=parts.register("outbox"),
     )
     recorder.committed = relay.hint

@@ -17,9 +17,17 @@ REJECTED = "classifyd.image.rejected.v1"
 PREFIX = "classifyd-"
 
 _NULL = "null"
-_OMITTED = "value-omitted"
+_OMITTED = "-omitted"
 _VALUE = "value"
 _HEADER = "header:"
+_KEPT = frozenset(
+    PREFIX + name
+    for name in ("id", "origin", "reason", "detail", "topic", "partition", "offset")  # no list of nulls
+) | {PREFIX + part + _OMITTED for part in (_VALUE, "headers", "key")}
+
+LONGEST_KEY = 4096
+"""Bytes of a record's key that an outcome's message repeats: with a longer one it could be larger than its
+topic takes, and would hold up all that follow."""
 
 
 def outcome_message(result: Result, image: Image, topic: str, instance: str) -> Message:
@@ -42,12 +50,11 @@ def outcome_message(result: Result, image: Image, topic: str, instance: str) -> 
     return Message(topic, _key(image), tuple(headers), orjson.dumps(document(result)))
 
 
-def dead_letter(result: Result, record: Record, topic: str, max_value_bytes: int | None = None) -> Message:
+def dead_letter(result: Result, record: Record, topic: str) -> Message:
     """The rejected record as it came, with its origin and the reason in `classifyd-*` headers.
 
     A message's headers and value cannot be null, so nulls become empty bytes and are named in
-    `classifyd-null` (`value`, or `header:` and the header's place). A value above `max_value_bytes` is
-    left out, as `without_value` does.
+    `classifyd-null` (`value`, or `header:` and the header's place).
     """
     outcome = result.outcome
     assert isinstance(outcome, Rejected), "only rejected records become dead letters"
@@ -62,7 +69,7 @@ def dead_letter(result: Result, record: Record, topic: str, max_value_bytes: int
     ]
     if nulls := _nulls(record):
         own.append((_NULL, ",".join(nulls)))
-    message = Message(
+    return Message(
         topic=topic,
         key=record.key,
         headers=(
@@ -71,24 +78,32 @@ def dead_letter(result: Result, record: Record, topic: str, max_value_bytes: int
         ),
         value=record.value or b"",
     )
-    if max_value_bytes is not None and len(message.value) > max_value_bytes:
-        return without_value(message)
-    return message
 
 
-def without_value(message: Message) -> Message:
-    """A dead letter whose value the broker would not take: `classifyd-value-omitted` tells its bytes. One
-    that is empty already stays as it is."""
-    if not message.value:
-        return message
-    omitted = (PREFIX + _OMITTED, str(len(message.value)).encode())
-    return replace(message, headers=(*message.headers, omitted), value=b"")
+def reduced(message: Message) -> Message | None:
+    """The next smaller form of a dead letter that is larger than the broker takes: without its value, then
+    without the record's headers, then without its key. `classifyd-value-omitted` and its like tell the bytes
+    that are missing.
+
+    None for what has no smaller form: an outcome goes out whole or not at all.
+    """
+    kept = {name: value for name, value in message.headers if name in _KEPT}
+    if not kept:
+        return None
+    if message.value:
+        return replace(message, headers=(*message.headers, _omitted(_VALUE, len(message.value))), value=b"")
+    if len(kept) < len(message.headers):
+        size = sum(len(name.encode()) + len(value) for name, value in message.headers if name not in kept)
+        return replace(message, headers=(*kept.items(), _omitted("headers", size)))
+    if message.key:
+        return replace(message, headers=(*kept.items(), _omitted("key", len(message.key))), key=None)
+    return None
 
 
 def restored(letter: Record) -> Record | None:
     """The record that a dead letter was made from, with the topic, key, headers and value it had.
 
-    None where the letter does not carry its value, or is no dead letter of ours.
+    None where the letter does not carry all of it, or is no dead letter of ours.
     """
     told = {
         name.removeprefix(PREFIX): (value or b"").decode("utf-8", "replace")
@@ -96,7 +111,9 @@ def restored(letter: Record) -> Record | None:
         if name.startswith(PREFIX)
     }
     topic, partition, offset = (told.get(name, "") for name in ("topic", "partition", "offset"))
-    if _OMITTED in told or not (topic and partition.isdecimal() and offset.isdecimal()):
+    if any(name.endswith(_OMITTED) for name in told) or not (
+        topic and partition.isdecimal() and offset.isdecimal()
+    ):
         return None
     nulls = frozenset(told.get(_NULL, "").split(","))
     headers = (header for header in letter.headers if not header[0].startswith(PREFIX))
@@ -113,9 +130,14 @@ def restored(letter: Record) -> Record | None:
     )
 
 
+def _omitted(part: str, size: int) -> tuple[str, bytes]:
+    return PREFIX + part + _OMITTED, str(size).encode()
+
+
 def _key(image: Image) -> bytes | None:
     if image.record is not None:
-        return image.record.key
+        key = image.record.key
+        return None if key is not None and len(key) > LONGEST_KEY else key
     if image.origin.source is Source.FOLDER and image.origin.path is not None:
         return image.origin.path.encode()
     return None

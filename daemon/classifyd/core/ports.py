@@ -127,7 +127,8 @@ class Outbox(Protocol):
 
     def pending(self, after: Mapping[str, int], exclude: Collection[str], max_bytes: int) -> list[Pending]:
         """Unpublished messages by position: those past `after[topic]` (0 where absent), of no excluded
-        topic, up to `max_bytes` of values (at least one message). Raises StoreUnavailable."""
+        topic, up to `max_bytes` of keys, headers and values, at least one message. Raises
+        StoreUnavailable."""
 
     def count(self) -> int:
         """How many messages wait."""

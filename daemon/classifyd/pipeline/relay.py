@@ -11,7 +11,7 @@ from classifyd.core.ports import Outbox, Part, Publisher
 from classifyd.core.values import Message, Pending
 from classifyd.crashpoints import Point, reached
 from classifyd.telemetry import emit, metrics
-from classifyd.telemetry.pipeline import ValueOmitted
+from classifyd.telemetry.pipeline import LetterReduced
 
 BATCH_BYTES = 8 * 2**20
 PUBLISH_TIMEOUT = 30.0
@@ -33,7 +33,8 @@ class Relay:
 
     `mark(positions)` has rows marked as published; until that is committed, `after` keeps them from being
     read again. A crash between acknowledgement and mark sends a message twice, with the same `ce_id`.
-    `without_value` makes the form of a dead letter that fits any broker.
+    `reduce` makes the next smaller form of a dead letter that is over the broker's limit, None for what has
+    none: that waits until the limit is raised.
     """
 
     name = "relay"
@@ -43,13 +44,13 @@ class Relay:
         outbox: Outbox,
         publisher: Publisher,
         mark: Callable[[Sequence[int]], None],
-        without_value: Callable[[Message], Message],
+        reduce: Callable[[Message], Message | None],
         part: Part,
     ) -> None:
         self._outbox = outbox
         self._publisher = publisher
         self._mark = mark
-        self._without_value = without_value
+        self._reduce = reduce
         self._part = part
         self._after: dict[str, int] = {}
         self._blocked: dict[str, _Blocked] = {}
@@ -145,7 +146,7 @@ class Relay:
                 continue
             error = outcomes[pending.position]
             if isinstance(error, MessageTooLarge):
-                error = self._publish_without_value(pending, error)
+                error = self._publish_reduced(pending, error)
             if error is None:
                 marked.append(pending.position)
                 self._after[topic] = pending.position
@@ -160,14 +161,15 @@ class Relay:
             reached(Point.MARKS_POSTED)
         self._tell()
 
-    def _publish_without_value(self, pending: Pending, error: PublishError) -> PublishError | None:
-        reduced = self._without_value(pending.message)
-        if reduced == pending.message:
-            return error
-        emit(ValueOmitted(topic=pending.message.topic, detail=str(error)))
-        reached(Point.VALUE_OMITTED)
-        retry = replace(pending, message=reduced)
-        return self._publisher.publish([retry], self._seconds_left())[pending.position]
+    def _publish_reduced(self, pending: Pending, error: PublishError) -> PublishError | None:
+        outcome: PublishError | None = error
+        while isinstance(outcome, MessageTooLarge) and (smaller := self._reduce(pending.message)) is not None:
+            pending = replace(pending, message=smaller)
+            reached(Point.VALUE_OMITTED)
+            outcome = self._publisher.publish([pending], self._seconds_left())[pending.position]
+            if outcome is None:
+                emit(LetterReduced(topic=pending.message.topic, detail=str(error)))
+        return outcome
 
     def _block(self, topic: str, error: PublishError) -> None:
         blocked = self._blocked.setdefault(topic, _Blocked(Backoff(0.25, 30.0), "", 0.0))

@@ -45,7 +45,7 @@ class OutboxReader:
                 if topic not in exclude
             ]
             for row in merge(*streams, key=lambda row: row.position):
-                size += len(row.value)
+                size += len(row.value) + len(row.headers) + len(row.key or b"")
                 if found and size > max_bytes:
                     break
                 found.append(Pending(row.position, message_of(row)))

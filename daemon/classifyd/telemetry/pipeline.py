@@ -110,9 +110,9 @@ class BatchLowered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ValueOmitted(Event):
+class LetterReduced(Event):
     level: ClassVar[int] = logging.WARNING
-    message: ClassVar[str] = "a dead letter is over the broker's limit and goes without its value"
+    message: ClassVar[str] = "a dead letter is over the broker's limit and went without what its headers name"
     topic: str
     detail: str
 

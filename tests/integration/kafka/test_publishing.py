@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from classifyd.core.errors import ConfigurationError, MessageTooLarge, PublishUnavailable
-from classifyd.core.messages import dead_letter, without_value
+from classifyd.core.messages import dead_letter, reduced
 from classifyd.core.values import Message, Origin, Pending, Reason, Record, Rejected, Result, Source
 from classifyd.operations.produce import produce
 from classifyd.operations.requeue_letters import requeue_letters
@@ -133,7 +133,7 @@ def test_dead_letters_go_back_to_their_topic_once(broker, topic):
     config = PublisherConfig(broker.connection)
     with Sender(config) as sender:
         sent = [letter_of(record, letters) for record in records]
-        sent += [without_value(sent[0]), Message(letters, None, (), b"foreign")]
+        sent += [reduced(sent[0]), Message(letters, None, (), b"foreign")]
         assert all(error is None for _, error in sender.send_all(enumerate(sent)))
         assert sorted(requeued(broker, letters, group, sender)) == [False, False, True, True]
         assert requeued(broker, letters, group, sender) == []

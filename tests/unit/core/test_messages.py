@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifyd.core.documents import document
-from classifyd.core.messages import dead_letter, outcome_message, restored, without_value
+from classifyd.core.messages import LONGEST_KEY, dead_letter, outcome_message, reduced, restored
 from classifyd.core.values import (
     Candidate,
     Image,
@@ -107,11 +107,43 @@ def test_nulls_become_empty_bytes_and_are_named():
     assert dict(letter.headers)["classifyd-null"] == b"value,header:0,header:2"
 
 
-@pytest.mark.parametrize(("limit", "omitted"), [(None, False), (5, False), (4, True)])
-def test_a_value_over_the_limit_is_left_out(limit, omitted):
-    letter = dead_letter(result_of(outcome=REFUSAL), RECORD, "dead", limit)
-    assert letter.value == (b"" if omitted else b"bytes")
-    assert dict(letter.headers).get("classifyd-value-omitted") == (b"5" if omitted else None)
+def test_a_letter_that_is_too_large_loses_its_value_then_its_headers_then_its_key():
+    record = replace(
+        RECORD, key=b"key", headers=(("camera", b"north"), ("classifyd-id", b"foreign"), ("n", None))
+    )
+    letter = dead_letter(result_of(outcome=REFUSAL), record, "dead")
+    without_value = reduced(letter)
+    assert (without_value.value, without_value.key) == (b"", b"key")
+    assert without_value.headers == (*letter.headers, ("classifyd-value-omitted", b"5"))
+    without_headers = reduced(without_value)
+    assert without_headers.key == b"key"
+    told = dict(without_headers.headers)
+    assert len(told) == len(without_headers.headers), "each once"
+    assert set(told) == {
+        *(
+            f"classifyd-{name}"
+            for name in ("id", "origin", "reason", "detail", "topic", "partition", "offset")
+        ),
+        "classifyd-value-omitted",
+        "classifyd-headers-omitted",
+    }
+    assert told["classifyd-id"] == result_of().id.encode()
+    without_key = reduced(without_headers)
+    assert (without_key.key, dict(without_key.headers)["classifyd-key-omitted"]) == (None, b"3")
+    assert reduced(without_key) is None
+    for one in (without_value, without_headers, without_key):
+        assert restored(consumed(one)) is None
+
+
+def test_an_outcome_has_no_smaller_form():
+    assert reduced(outcome_message(result_of(KAFKA), image_of(KAFKA, RECORD), "outcomes", INSTANCE)) is None
+
+
+def test_a_key_that_could_be_larger_than_the_topic_takes_is_not_repeated():
+    for size, kept in ((LONGEST_KEY, True), (LONGEST_KEY + 1, False)):
+        record = replace(RECORD, key=b"k" * size)
+        message = outcome_message(result_of(KAFKA), image_of(KAFKA, record), "outcomes", INSTANCE)
+        assert message.key == (record.key if kept else None)
 
 
 def consumed(letter):
@@ -138,7 +170,7 @@ def test_a_record_is_restored_from_its_dead_letter(record):
 
 def test_a_letter_without_its_value_and_a_foreign_record_restore_nothing():
     letter = dead_letter(result_of(outcome=REFUSAL), RECORD, "dead")
-    assert restored(consumed(without_value(letter))) is None
+    assert restored(consumed(reduced(letter))) is None
     assert restored(RECORD) is None
 
 

@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from classifyd.core.values import Message
 from classifyd.store import outbox as module
 from classifyd.store.sqlite import connect
 from tests.unit.store.samples import NOON, message, result
@@ -42,7 +43,7 @@ def test_the_value_of_a_published_message_is_cleared(database, path):
 
 
 def test_no_more_rows_are_fetched_than_the_bytes_allow(database, monkeypatch):
-    database.store.write([(result("a"), [message(b"x" * 10)] * 50)], ())
+    database.store.write([(result("a"), [Message("results", None, (), b"x" * 8)] * 50)], ())
     seen: list[int] = []
     read = module.message_of
     monkeypatch.setattr(module, "message_of", lambda row: seen.append(row.position) or read(row))

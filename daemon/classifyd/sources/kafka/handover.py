@@ -30,6 +30,10 @@ from classifyd.sources.kafka.pictures import picture
 
 RETRY_DELAY = 1.0
 """Seconds before a picture that came back with RETRY is offered again."""
+LONGEST_NAME = 1024
+"""Bytes of a record's key that name its picture: a name is for people, and goes into rows and log lines."""
+_HEADER_COST = 128
+"""Bytes that CPython takes for a header besides its text: a tuple and two objects."""
 
 
 class _Held(NamedTuple):
@@ -91,12 +95,13 @@ class Handover:
             partition, record = self._held[0]
             if not partition.gone:
                 left = deadline - time.monotonic()
-                if left <= 0 or not self._inlet.reserve(len(record.value), left):
+                credit = _cost(record)
+                if left <= 0 or not self._inlet.reserve(credit, left):
                     return False
                 if self._draining.is_set():  # while it waited for credit
-                    self._inlet.release(len(record.value))
+                    self._inlet.release(credit)
                     break
-                self._offer(partition, record)
+                self._offer(partition, record, credit)
             self._held.popleft()
         if self._draining.is_set():
             self.give_up()
@@ -108,9 +113,9 @@ class Handover:
         self._held.clear()
         self._forget_retries()
 
-    def _offer(self, partition: Partition, record: Any) -> None:
+    def _offer(self, partition: Partition, record: Any, credit: int) -> None:
         image, refusal = self._examine(partition, record)
-        self._send(partition, image, refusal, len(record.value))
+        self._send(partition, image, refusal, credit)
 
     def _send(self, partition: Partition, image: Image, refusal: Rejected | None, credit: int) -> None:
         settle = partial(self._settle, partition, image, refusal, credit)
@@ -178,8 +183,14 @@ class Handover:
         return Origin(
             source=Source.KAFKA,
             key=f"kafka:{self._cluster}/{place}",
-            name=None if record.key is None else encode(record.key),
+            name=None if record.key is None else encode(record.key[:LONGEST_NAME]),
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
         )
+
+
+def _cost(record: Any) -> int:
+    """Bytes that a record takes while it is under way: a dead letter repeats its key and its headers too."""
+    headers = sum(len(name) + len(value or b"") + _HEADER_COST for name, value in record.headers)
+    return len(record.value) + len(record.key or b"") + headers

@@ -19,7 +19,7 @@ from kafka.errors import (
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.ports import Part
 from classifyd.crashpoints import Point, reached
-from classifyd.sources.kafka import client
+from classifyd.sources.kafka import client, unpacking
 from classifyd.sources.kafka.commits import Commits, Rebalances, is_of_another
 from classifyd.sources.kafka.config import KafkaConfig
 from classifyd.sources.kafka.handover import Handover
@@ -53,6 +53,7 @@ class Session:
     def __init__(
         self, consumer: KafkaConsumer, config: KafkaConfig, handover: Handover, part: Part, once: bool
     ) -> None:
+        unpacking.bound(consumer, config.max_unpacked_bytes)
         self._consumer = consumer
         self._config = config
         self._handover = handover

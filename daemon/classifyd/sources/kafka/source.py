@@ -11,7 +11,7 @@ from classifyd.core.backoff import Backoff
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.gate import Limits
 from classifyd.core.ports import Inlet, Part
-from classifyd.sources.kafka import client, unpacking
+from classifyd.sources.kafka import client
 from classifyd.sources.kafka.config import KafkaConfig
 from classifyd.sources.kafka.handover import Handover
 from classifyd.sources.kafka.session import Session
@@ -95,7 +95,6 @@ class KafkaSource:
 
     def _consume(self, backoff: Backoff) -> None:
         consumer = client.open_consumer(self._config.arguments(self._instance))
-        unpacking.bound(consumer, self._config.max_unpacked_bytes)
         began = time.monotonic()
         cluster = client.cluster_id(consumer)
         handover = Handover(self._inlet, self._limits, self._clock, cluster, self._draining)

@@ -33,6 +33,10 @@ class FakeInlet:
     def under_way(self) -> int:
         return self._credits.items
 
+    @property
+    def bytes_under_way(self) -> int:
+        return self._credits.bytes
+
 
 class FakePart:
     """Keeps what it was told."""

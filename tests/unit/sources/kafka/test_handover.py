@@ -185,3 +185,19 @@ def test_draining_while_it_waits_for_credit_returns_the_credit(world, monkeypatc
     world.hold(1)
     assert not world.handover.deliver(1.0)
     assert (world.offered, world.inlet.under_way) == ([], 0)
+
+
+def test_headers_and_key_take_credit_as_the_value_does(world):
+    world.hold(7, value=b"v" * 10, key=b"k" * 20, headers=[("name", b"1" * 30), ("n", None)])
+    assert world.handover.deliver(1.0)
+    assert world.inlet.bytes_under_way > 10 + 20 + 4 + 30 + 1
+    world.inlet.offered[0].settle(DONE)
+    assert world.inlet.bytes_under_way == 0
+
+
+def test_a_name_is_cut_where_the_key_is_not_one_for_people(world):
+    world.hold(7, key=b"k" * 10_000)
+    assert world.handover.deliver(1.0)
+    image = world.inlet.offered[0].image
+    assert image.origin.name == "k" * module.LONGEST_NAME
+    assert image.record.key == b"k" * 10_000
