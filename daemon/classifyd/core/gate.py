@@ -2,14 +2,12 @@
 
 It is no validator: it refuses what cannot be decoded as a JPEG, what has no end, and what would cost too
 much, and leaves every doubt to the engine (rotten entropy-coded data, arithmetic coding, twelve bits).
-Markers and segments: ITU-T T.81, annex B.
 """
 
 import re
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from classifyd.core import jpeg
 from classifyd.core.values import Reason, Rejected
 
 SCANS_AT_MAX_PIXELS = 16
@@ -20,14 +18,6 @@ common encoders have about 10 scans."""
 MAX_SEGMENTS = 65_536
 """How many segments a picture may have: it bounds the walk to some 30 ms. Real ones have up to a few
 thousand (colour profiles and depth maps, in pieces of 64 KiB)."""
-
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # less DHT, JPG and DAC
-_FRAME_START = struct.Struct(">xHHx")  # precision, height, width, number of components
-
-# The next marker that starts a segment or is SOI or EOI. Stuffed zeros, fill bytes, restart markers and
-# reserved ones are passed over, as is junk between segments, which decoders pass over too.
-_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")
 
 _OTHER_FORMATS = (
     (re.compile(rb"\x89PNG"), "a PNG"),
@@ -70,13 +60,18 @@ class Inspection:
 def inspect(data: bytes, limits: Limits) -> Inspection:
     """Inspects a whole encoded picture. Bytes after its end marker are allowed (MPO, motion photos)."""
     walk = _Walk(limits)
+    refusal = None
     try:
         _look(data, limits)
-        for code, body in _segments(data):
+        for code, body in jpeg.segments(data):
             walk.take(code, body)
     except _Refused as refused:
-        return Inspection(walk.width, walk.height, refused.rejected)
-    return Inspection(walk.width, walk.height, None)
+        refusal = refused.rejected
+    except jpeg.Incomplete as error:
+        refusal = Rejected(Reason.TRUNCATED, str(error))
+    except jpeg.Malformed as error:
+        refusal = Rejected(Reason.NOT_A_JPEG, str(error))
+    return Inspection(walk.width, walk.height, refusal)
 
 
 def oversized(size: int, limits: Limits) -> Rejected:
@@ -96,7 +91,7 @@ def _look(data: bytes, limits: Limits) -> None:
         raise _Refused(Reason.EMPTY, "The picture has no bytes.")
     if len(data) > limits.max_bytes:
         raise _Refused(Reason.TOO_LARGE, oversized(len(data), limits).detail)
-    if b"\xff\xd8\xff".startswith(data[:3]):
+    if jpeg.START.startswith(data[:3]):
         return
     if not any(data[:16]):  # what an upload has set aside and not yet filled
         raise _Refused(Reason.TRUNCATED, "The picture starts with zeros instead of its first bytes.")
@@ -104,53 +99,32 @@ def _look(data: bytes, limits: Limits) -> None:
     raise _Refused(Reason.NOT_A_JPEG, f"The file is {kind}, not a JPEG.")
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The marker code and the body of each segment, up to and with the end marker."""
-    position = 2
-    for _ in range(MAX_SEGMENTS):
-        marker = _MARKER.search(data, position)
-        if marker is None:
-            raise _Refused(Reason.TRUNCATED, f"The picture stops after {len(data):,} bytes, before its end.")
-        code, position = marker[1][0], marker.end()
-        if code == _EOI:
-            yield code, b""
-            return
-        if code == _SOI:
-            raise _Refused(Reason.NOT_A_JPEG, f"At byte {position - 2:,} another picture starts within it.")
-        length = int.from_bytes(data[position : position + 2])
-        if position + max(length, 2) > len(data):
-            raise _Refused(Reason.TRUNCATED, f"The picture stops after {len(data):,} bytes, in a segment.")
-        if length < 2:
-            raise _Refused(Reason.NOT_A_JPEG, f"The segment at byte {position - 2:,} has no possible length.")
-        yield code, data[position + 2 : position + length]
-        position += length
-    raise _Refused(Reason.TOO_COMPLEX, f"The picture has more than {MAX_SEGMENTS:,} segments.")
-
-
 class _Walk:
     """What the segments have told so far."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._segments = 0
         self._scans = 0
         self.width: int | None = None
         self.height: int | None = None
 
     def take(self, code: int, body: bytes) -> None:
-        if code in _FRAMES:
+        self._segments += 1
+        if self._segments > MAX_SEGMENTS:
+            raise _Refused(Reason.TOO_COMPLEX, f"The picture has more than {MAX_SEGMENTS:,} segments.")
+        if code in jpeg.FRAMES:
             self._take_frame(body)
-        elif code == _SOS:
+        elif code == jpeg.SOS:
             self._take_scan()
-        elif code == _EOI and not self._scans:
+        elif code == jpeg.EOI and not self._scans:
             raise _Refused(Reason.NOT_A_JPEG, "The file starts and ends like a JPEG but holds no picture.")
 
     def _take_frame(self, header: bytes) -> None:
         if self.width is not None:
             raise _Refused(Reason.UNDECODABLE, "The JPEG has several frames, which decoders do not take.")
-        if len(header) < _FRAME_START.size:
-            raise _Refused(Reason.NOT_A_JPEG, "The frame header is too short.")
-        height, width = _FRAME_START.unpack_from(header)
-        self.width, self.height = width, height
+        frame = jpeg.read_frame(header)
+        width, height = self.width, self.height = frame.width, frame.height
         if not width * height:  # a height may be told after the first scan (DNL): decoders do not take it
             raise _Refused(Reason.UNDECODABLE, f"The JPEG's frame measures {width} × {height} pixels.")
         if width * height > self._limits.max_pixels:

@@ -24,7 +24,7 @@ class OnnxConfig:
     `name` is the name it is configured under, `folder` holds `model.toml` and what that names, `labels`
     replaces the card's labels file. `top_k` classes are kept of each prediction. `threads` is how many
     ONNX Runtime uses for one batch (0: one for each core). `pixel_budget` bounds the pixels decoded at
-    once; a decoded pixel takes 4 to 10 bytes.
+    once; a picture takes up to 12 bytes a pixel while it is decoded.
     """
 
     name: str

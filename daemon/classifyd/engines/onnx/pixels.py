@@ -5,21 +5,21 @@ Decoding is libjpeg's accurate integer DCT with smooth chroma upsampling (Pillow
 by the reduction, which is `tf.image.resize(antialias=True)` but for rounding to 8 bits.
 """
 
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL import Image
 
+from classifyd.core import jpeg
 from classifyd.core.errors import Failed
 from classifyd.core.values import Reason, Rejected
 from classifyd.engines.card import Preprocessing
 from classifyd.engines.onnx.budget import PixelBudget
 
 Pixels = NDArray[np.uint8]
+
+_MODES = {1: "L", 3: "RGB", 4: "CMYK"}  # Pillow's, by the number of components
 
 
 class Pixelator:
@@ -36,10 +36,9 @@ class Pixelator:
         """The picture as RGB [height, width, 3] at the model's size; or what the decoder says against it;
         or Failed where it broke off for another reason (no memory)."""
         try:
-            with _opened(data) as picture, self._budget.taken(picture.width * picture.height):
-                with _evidence():
-                    picture.load()
-                return np.asarray(self._fitted(picture))
+            head = _head(data)
+            with self._budget.taken(head.frame.width * head.frame.height):
+                return np.asarray(self._fitted(_decoded(head, data)))
         except _Undecodable as error:
             return Rejected(Reason.UNDECODABLE, f"the JPEG cannot be decoded: {error}")
         except Exception as error:  # noqa: BLE001 - whatever else it is, it is no evidence and no reason to stop
@@ -52,11 +51,8 @@ class Pixelator:
         batch += self._offset
         return np.ascontiguousarray(batch.transpose(0, 3, 1, 2)) if self._wanted.layout == "NCHW" else batch
 
-    def _fitted(self, picture: JpegImageFile) -> Image.Image:
-        coloured: Image.Image = picture
-        if picture.mode == "CMYK":
-            # Pillow takes every CMYK JPEG for Adobe's inverted kind; without Adobe's marker it is not.
-            coloured = (picture if "adobe" in picture.info else ImageChops.invert(picture)).convert("RGB")
+    def _fitted(self, picture: Image.Image) -> Image.Image:
+        coloured = picture.convert("RGB") if picture.mode == "CMYK" else picture
         height, width = self._wanted.size
         resized = coloured.resize((width, height), Image.Resampling.BILINEAR, self._box(picture.size))
         return resized.convert("RGB")
@@ -80,25 +76,38 @@ class _Undecodable(Exception):
     """The decoder's word against a picture."""
 
 
-@contextmanager
-def _evidence() -> Iterator[None]:
-    """Only what the decoder raises in here is evidence against a picture."""
+def _head(data: bytes) -> jpeg.Head:
+    """What the decoder has to be told of a picture, read as the gate reads it. Pillow's own reader takes half
+    a minute for 64 MB of fill bytes, copies EXIF segments over and over, and believes dimensions in places
+    where neither the gate nor libjpeg looks for them."""
     try:
-        yield
-    except (OSError, SyntaxError, ValueError) as error:
-        if "out of memory" in str(error):  # the codec's own words
-            raise MemoryError(str(error)) from error
+        head = jpeg.read_head(data)
+    except ValueError as error:
+        raise _Undecodable(str(error)) from error
+    frame = head.frame
+    if frame.precision != 8 or frame.components not in _MODES or not frame.width * frame.height:
+        raise _Undecodable(
+            f"its frame is {frame.width} × {frame.height} pixels, {frame.components} components"
+            f" of {frame.precision} bits; 1, 3 or 4 of 8 bits are supported"
+        )
+    return head
+
+
+def _decoded(head: jpeg.Head, data: bytes) -> Image.Image:
+    frame = head.frame
+    mode = raw = _MODES[frame.components]
+    if mode == "CMYK" and head.adobe:
+        raw = "CMYK;I"
+    try:
+        return Image.frombytes(mode, (frame.width, frame.height), data, "jpeg", raw, "")
+    except ValueError as error:
+        _require_memory(frame)
         raise _Undecodable(str(error)) from error
 
 
-def _opened(data: bytes) -> "_Jpeg":
-    """The class, not Image.open: no other format, no MPO, and no limit but the gate's."""
-    with _evidence():
-        return _Jpeg(io.BytesIO(data))
-
-
-class _Jpeg(JpegImageFile):
-    """Pillow's JPEG without its look for a resolution, which warns where EXIF data is damaged."""
-
-    def _read_dpi_from_exif(self) -> None:
-        pass
+def _require_memory(frame: jpeg.Frame) -> None:
+    """Raises MemoryError where there is less than libjpeg may need at most: it says the same when it lacks
+    memory as when the data are rotten. That is 16 bits for each sample of a progressive picture, whose
+    sides it rounds up to whole units of up to 32 pixels (T.81, A.2.3)."""
+    width, height = (-(-side // 32) * 32 for side in (frame.width, frame.height))
+    np.empty(2 * frame.components * width * height, np.uint8)
