@@ -8,7 +8,7 @@ import pytest
 
 from verification.faults import oracle
 from verification.faults.evidence import Found, Message, Row
-from verification.faults.oracle import Dropped, Folders, Inputs, Produced
+from verification.faults.oracle import Answered, Dropped, Folders, Inputs, Produced
 
 GOOD_FILE, BAD_FILE = Dropped("good.jpg", "a" * 64), Dropped("sub/bad.jpg", "b" * 64, good=False)
 GOOD_RECORD, BAD_RECORD = Produced(0, 7, "c" * 64), Produced(1, 9, "d" * 64, good=False)
@@ -143,3 +143,25 @@ def test_it_tells_a_dead_letter_that_is_missing_changed_or_wrong():
     assert "not rejected" in oracle.dead_letters(inputs, [], [letter])[0]
     omitted = replace(letter, headers={**letter.headers, "classifyd-value-omitted": b"13"}, value=b"")
     assert oracle.dead_letters(inputs, [rejected], [omitted]) == []
+
+
+def test_a_request_has_the_row_of_its_answer_and_a_refused_one_has_none():
+    posted = row("9", "http", True, sha256="e" * 64)
+    answered, refused = Answered(200, "id-9", "e" * 64), Answered(400, "", "f" * 64)
+    assert oracle.rows_of_requests([answered, refused], [*ROWS, posted]) == []
+    assert oracle.rows_of_requests([replace(answered, status=504, id="")], [posted]) == []
+    assert oracle.rows_of_requests([replace(answered, status=0, id="")], []) == []
+
+
+@pytest.mark.parametrize(
+    ("answered", "rows"),
+    [
+        ([Answered(200, "id-9", "e" * 64)], []),
+        ([Answered(200, "id-8", "e" * 64)], [row("9", "http", True, sha256="e" * 64)]),
+        ([Answered(200, "id-9", "e" * 64)], [row("9", "http", True, sha256="e" * 64)] * 2),
+        ([Answered(503, "", "e" * 64)], [row("9", "http", True, sha256="e" * 64)]),
+        ([], [row("9", "http", True, sha256="e" * 64)]),
+    ],
+)
+def test_a_request_without_its_row_and_a_row_without_its_request_are_told(answered, rows):
+    assert len(oracle.rows_of_requests(answered, rows)) == 1

@@ -146,12 +146,14 @@ class TopicReader:
 
     def read(self) -> list[Message]:
         """What came since the last call, to the log's present end."""
+        return [Message(dict(one.headers), one.key, one.value) for one in self.records()]
+
+    def records(self) -> Iterator[Any]:
+        """As `read`, one by one as kafka-python gives them."""
         ends = self._consumer.end_offsets(self._partitions)
-        found: list[Message] = []
         while any(self._consumer.position(where) < ends[where] for where in self._partitions):
             for records in self._consumer.poll(timeout_ms=1000).values():
-                found += [Message(dict(one.headers), one.key, one.value) for one in records]
-        return found
+                yield from records
 
     def close(self) -> None:
         self._consumer.close()

@@ -7,11 +7,13 @@ violations as sentences; none is what a sound daemon gives.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from verification.faults.evidence import Found, Message, Row, sha256
 
 CLASSIFIED, REJECTED = "classified", "rejected"
+_PERHAPS_RECORDED = {0, HTTPStatus.OK, HTTPStatus.GATEWAY_TIMEOUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,15 @@ class Produced:
     offset: int
     sha256: str
     good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A picture that was posted: the status of its answer (0: none came) and the result's id."""
+
+    status: int
+    id: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,24 @@ def _one_row(what: str, good: bool, rows: Sequence[Row], complete: bool) -> list
     if rows[0].status != wanted:
         return [f"{what}: {rows[0].status} ({rows[0].error_code}) instead of {wanted}"]
     return []
+
+
+def rows_of_requests(answered: Sequence[Answered], rows: Sequence[Row]) -> list[str]:
+    """Every picture that was answered by HTTP has exactly one row, with the answer's id, and no other has
+    one, unless its client got no answer or was told that it came too late."""
+    by_hash: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.source == "http":
+            by_hash[row.sha256 or ""].append(row)
+    found: list[str] = []
+    for one in answered:
+        of_request = by_hash.pop(one.sha256, [])
+        ids = [row.id for row in of_request]
+        if one.status == HTTPStatus.OK and ids != [one.id]:
+            found.append(f"request {one.id}: its rows are {ids}")
+        elif one.status not in _PERHAPS_RECORDED and of_request:
+            found.append(f"a request that was answered with {one.status} has the rows {ids}")
+    return found + [f"row {row.id}: nobody posted it" for group in by_hash.values() for row in group]
 
 
 def files_under_way(inputs: Inputs, folders: Folders) -> list[str]:

@@ -1,0 +1,1 @@
+"""A long time under load: `python -m verification.faults.soak`."""

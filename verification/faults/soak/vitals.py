@@ -1,0 +1,62 @@
+"""What a running daemon takes: memory, descriptors, threads, and what its database keeps (Linux)."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_KILOBYTE = 1024  # what /proc counts in
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """At one moment. `wal` and `rss` in bytes; `pending` are messages that wait in the outbox, `kept` all
+    that are there, `oldest` the seconds since the first of the published ones was."""
+
+    rss: int
+    fds: int
+    threads: int
+    wal: int
+    pending: int
+    kept: int
+    oldest: float
+    rows: int
+
+
+_QUESTION = """
+SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL),
+       (SELECT count(*) FROM outbox),
+       (SELECT (julianday('now') - julianday(min(published_at))) * 86400
+          FROM outbox WHERE published_at IS NOT NULL),
+       (SELECT max(rowid) FROM results)
+"""
+
+
+def vitals(pid: int, database: Path) -> Vitals:
+    """Looks at the process and at its database's file. Results are only ever added here, so that the greatest
+    rowid is their number."""
+    process = Path("/proc", str(pid))
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    pending, kept, oldest, rows = ask(database, _QUESTION)[0]
+    return Vitals(
+        rss=int(status["VmRSS"].split()[0]) * _KILOBYTE,
+        fds=sum(1 for _ in (process / "fd").iterdir()),
+        threads=int(status["Threads"]),
+        wal=database.with_name(f"{database.name}-wal").stat().st_size,
+        pending=pending,
+        kept=kept,
+        oldest=oldest or 0.0,
+        rows=rows or 0,
+    )
+
+
+def rows_by_source(database: Path) -> dict[str, int]:
+    """How many results each source has."""
+    return dict(ask(database, "SELECT source, count(*) FROM results GROUP BY source"))
+
+
+def ask(database: Path, question: str) -> list[tuple[Any, ...]]:
+    """Reads the file, whoever writes it."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+        return connection.execute(question).fetchall()
