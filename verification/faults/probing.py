@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image as Picture
 
+from classifyd.core.control import CONTROL
 from classifyd.core.gate import Limits
 from classifyd.core.images import examine
 from classifyd.core.values import Image, Origin, Prediction, Reason, Rejected, Source
@@ -67,6 +68,7 @@ class DaemonProbe:
         assert preprocessing is not None
         self._pixelator = Pixelator(preprocessing, PixelBudget(LIMITS.max_pixels))
         self._shape = (*preprocessing.size, 3)
+        self.classify([CONTROL] * BATCH)  # the runtime takes its memory at the first batch
 
     def look(self, number: int, data: bytes) -> tuple[str, Image | None]:
         origin = Origin(Source.HTTP, key=f"http:{number}", name=f"{number}.jpg")
