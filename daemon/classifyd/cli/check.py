@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check(config: ConfigFile = None) -> None:
-    """Check settings, folders, database, broker, topics and models: each OK, or the reason and what to do.
+    """Check settings, folders, database, broker, topics, HTTP and models: each OK, or the reason and what to do.
 
     Ends with code 1 when something is wrong, 2 when the settings are.
     """
@@ -31,6 +31,7 @@ def check(config: ConfigFile = None) -> None:
 
 def _findings(settings: "Settings") -> "Iterator[Finding]":
     from classifyd.bootstrap import make_classifier
+    from classifyd.http.server import try_address
     from classifyd.operations import check as operation
     from classifyd.sources.folder.config import FolderConfig
 
@@ -42,5 +43,7 @@ def _findings(settings: "Settings") -> "Iterator[Finding]":
     if kafka.enabled:
         topics = (kafka.input.topic, kafka.input.dead_letter_topic, kafka.output.topic)
         yield from operation.check_broker(kafka.reader, [topic for topic in topics if topic])
+    if settings.http.enabled:
+        yield operation.check_http(partial(try_address, settings.http.host, settings.http.port))
     for name, model in settings.models.items():
         yield operation.check_model(name, partial(make_classifier, name, model))

@@ -43,7 +43,7 @@ def outcome_message(result: Result, image: Image, topic: str, instance: str) -> 
         ("ce_time", utc_text(result.classified_at).encode()),
         ("content-type", b"application/json"),
     ]
-    if result.origin.name is not None:
+    if result.origin.name:  # a subject may be missing, not empty (CloudEvents 1.0, section "subject")
         headers.append(("ce_subject", result.origin.name.encode()))
     if image.traceparent is not None:
         headers.append(("traceparent", image.traceparent.encode()))

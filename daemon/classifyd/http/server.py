@@ -1,8 +1,10 @@
 """The service that serves the application with uvicorn, in the thread that runs it."""
 
+import http.client
 import math
 import resource
 import socket
+from http import HTTPStatus
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,6 +19,8 @@ _WAITING = 2048
 """Connections that the system keeps for the daemon until it accepts them."""
 _ACCEPTED_AT_ONCE = 0.25
 """The part of the most connections that is accepted before the first of them can be turned away."""
+
+_PROBE_TIMEOUT = 2.0
 
 
 class _Server(uvicorn.Server):
@@ -72,6 +76,33 @@ class HttpServer:
 
     def stop(self) -> None:
         self._server.should_exit = True
+
+
+def try_address(host: str, port: int) -> str:
+    """Listens there for a moment; tells what was found. A classifyd that answers there already is fine: it is
+    mostly the daemon beside which somebody checks its settings.
+
+    Raises ConfigurationError where nothing can listen.
+    """
+    try:
+        with _listen(host, port):
+            return f"{host}:{port} is free"
+    except ConfigurationError:
+        if not _is_classifyd(host, port):
+            raise
+        return f"{host}:{port} is served by a classifyd that runs"
+
+
+def _is_classifyd(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=_PROBE_TIMEOUT)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        answer = connection.getresponse()
+        return answer.status == HTTPStatus.OK and answer.read(100) == b'{"alive":true}'
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _most_connections(wanted: int) -> int:

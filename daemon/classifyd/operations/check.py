@@ -51,6 +51,11 @@ def check_model(name: str, make: Callable[[], Classifier]) -> Finding:
     return _finding(f"model {name}", lambda: _model(make()))
 
 
+def check_http(try_out: Callable[[], str]) -> Finding:
+    """Tries out the address of the HTTP API; `try_out` raises ConfigurationError where it cannot be used."""
+    return _finding("http", try_out)
+
+
 def check_broker(connection: Mapping[str, Any], topics: Collection[str]) -> Iterator[Finding]:
     """Connects to the broker and looks for the topics. `connection` is KafkaConsumer's arguments."""
     servers = ", ".join(connection["bootstrap_servers"])

@@ -1,5 +1,9 @@
 """`classifyd check`: each part is OK, or the reason and what to do."""
 
+import http.server
+import socket
+import threading
+
 import pytest
 
 from classifyd.core.errors import ConfigurationError, Unavailable
@@ -22,6 +26,7 @@ class FakeClassifier:
 @pytest.fixture
 def model(monkeypatch):
     state = {"error": None}
+    monkeypatch.setenv("CLASSIFYD_HTTP__PORT", "0")
     monkeypatch.setattr(
         "classifyd.bootstrap.make_classifier", lambda _name, _settings: FakeClassifier(state["error"])
     )
@@ -35,6 +40,7 @@ def test_a_fresh_folder_is_in_order(classifyd, model, clean):
         "OK      configuration",
         f"OK      inbox: {clean}/data/inbox; afterwards: move",
         f"OK      database: {clean}/data/classifyd.db will be made",
+        "OK      http: 127.0.0.1:0 is free",
         "OK      model resnet: onnx, version 7, 2 classes",
     ]
 
@@ -86,3 +92,30 @@ def test_the_broker_is_reached_as_the_daemon_reaches_it(classifyd, model, clean,
     [arguments] = asked
     assert arguments["socks5_proxy"] == "socks5://p:1080"
     assert "heartbeat_interval_ms" not in arguments, "the client would hold it against a session of its own"
+
+
+def test_an_address_that_another_program_listens_on_is_told(classifyd, model, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("CLASSIFYD_HTTP__PORT", str(port))
+        other.close()
+        assert f"OK      http: 127.0.0.1:{port} is free" in classifyd("check").out
+    with http.server.HTTPServer(("127.0.0.1", port), http.server.BaseHTTPRequestHandler) as other:
+        thread = threading.Thread(target=other.handle_request, name="other")
+        thread.start()
+        ended = classifyd("check")
+        thread.join()
+    assert ended.code == 1
+    assert f"WRONG   http: the HTTP API cannot listen on 127.0.0.1:{port}" in ended.out
+
+
+def test_an_address_is_not_tried_where_there_is_no_http(classifyd, model, monkeypatch):
+    monkeypatch.setenv("CLASSIFYD_HTTP__ENABLED", "false")
+    assert " http: " not in classifyd("check").out
+
+
+def test_a_key_file_that_cannot_be_read_is_told(classifyd, model, monkeypatch, clean):
+    monkeypatch.setenv("CLASSIFYD_HTTP__API_KEY_FILE", str(clean / "nothing"))
+    ended = classifyd("check")
+    assert ended.code == 2
+    assert "api_key_file" in ended.err
