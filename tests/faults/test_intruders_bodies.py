@@ -18,8 +18,8 @@ LARGEST = 4 * MIB
 SENT = 48 * MIB
 """What an attack would bring, if it were let: many times what may be held."""
 ROOM = 48 * MIB
-"""What the daemon may grow by in a test: the bytes under way, twice while they are joined, what each connection
-buffers, and what the allocator keeps."""
+"""What the daemon may grow by in a test: the bytes under way, twice while they are joined, what connections
+buffer, and what the allocator keeps."""
 SETTINGS = {
     "CLASSIFYD_LIMITS__MAX_BYTES": "4MiB",
     "CLASSIFYD_INTAKE__MAX_BYTES": "8MiB",

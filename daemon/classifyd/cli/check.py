@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check(config: ConfigFile = None) -> None:
-    """Check settings, folders, database, broker, topics, HTTP and models: each OK, or the reason and what to do.
+    """Check settings, folders, database, broker, topics, HTTP, models: each OK, or the reason and what to do.
 
     Ends with code 1 when something is wrong, 2 when the settings are.
     """
