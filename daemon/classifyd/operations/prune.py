@@ -56,7 +56,10 @@ def _delete_picture(result: OldResult, roots: Sequence[Path], dry_run: bool) -> 
     """Whether there is a picture of this result, which is then deleted."""
     if result.place is None:
         return False
-    path = Path(os.path.abspath(decode_path(result.place)))  # noqa: PTH100
+    try:
+        path = Path(os.path.abspath(decode_path(result.place)))  # noqa: PTH100
+    except ValueError:  # nothing can lie there
+        return False
     root = next((root for root in roots if path.is_relative_to(root)), None)
     if root is None or not _is_picture(path, result.size_bytes):
         return False

@@ -16,7 +16,8 @@ from classifyd.telemetry.pipeline import Summary
 
 MEASURE_EVERY = 5.0
 SUMMARY_EVERY = 60.0
-PRUNE_EVERY = 600.0
+PRUNE_EVERY = 10.0
+"""Seconds between prunings, which also tell an idle daemon whether its database can be written."""
 
 
 class Housekeeping:

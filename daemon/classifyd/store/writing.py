@@ -108,18 +108,23 @@ class Writer:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         try:
+            self._refuse_another_file()
             with translated(self._path), self._engine.begin() as connection:
                 yield connection
-                # SQLite would go on writing a file that has lost its name.
-                if _identity(self._path) != self._file:
-                    raise StoreUnavailable(
-                        f"{self._path} was removed or replaced under the daemon: put it back,"
-                        " or start the daemon again"
-                    )
+                self._refuse_another_file()
         except StoreUnavailable:
             # The connection may be of no use any more: the next transaction opens another.
             self._engine.dispose()
             raise
+
+    def _refuse_another_file(self) -> None:
+        """SQLite would go on writing a file that has lost its name, and would take a write-ahead log that
+        lies beside another file for that one's."""
+        if _identity(self._path) != self._file:
+            raise StoreUnavailable(
+                f"{self._path} was removed or replaced under the daemon: put it back,"
+                " or start the daemon again"
+            )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

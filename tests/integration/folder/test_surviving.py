@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -592,3 +593,45 @@ def test_a_picture_in_a_folder_that_may_not_be_entered_is_told(
     world.rows(1)
     (warning,) = [event for event in told if isinstance(event, folder.FolderUnreadable)]
     assert warning.path == str(world.inbox / "private")
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO])
+def test_a_claimed_file_whose_disk_fails_is_not_taken_for_gone(
+    world: World, told: list[Event], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(mover, "FIRST_RETRY", 0.02)
+    world.intake.held = True
+    world.start()
+    world.watched()
+    (world.inbox / "cat.jpg").write_bytes(jpeg())
+    (delivery,) = until(lambda: world.intake.offered)
+    real, refusals = os.lstat, []
+
+    def refuse(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        if "claimed" in str(path) and str(path).endswith("cat.jpg") and len(refusals) < 3:
+            refusals.append(path)
+            raise OSError(code, os.strerror(code), str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    monkeypatch.setattr(Path, "lstat", refuse)
+    world.intake.finish(delivery)
+    world.rows(1)
+    assert len(refusals) == 3
+    assert any(os.strerror(code) in told for told in world.part.told)
+    assert not [event for event in told if isinstance(event, folder.ClaimVanished)]
+    assert world.files(world.today) == {"cat.jpg": jpeg()}
+
+
+def test_a_recorded_place_that_no_path_can_be_is_told_and_ends_nothing(world: World) -> None:
+    """Somebody changed the row."""
+    world.intake.held = True
+    world.start()
+    world.watched()
+    (world.inbox / "cat.jpg").write_bytes(jpeg())
+    (delivery,) = until(lambda: world.intake.offered)
+    delivery.settle(Settlement.of(replace(world.ledger.record(delivery), stored_path="/null%00byte.jpg")))
+    until(lambda: "a path cannot hold a null byte" in world.part.last)
+    world.intake.held = False
+    (world.inbox / "dog.jpg").write_bytes(jpeg(1))
+    until(lambda: world.files(world.today) == {"dog.jpg": jpeg(1)})

@@ -79,3 +79,8 @@ def test_foreign_text_cannot_leave_its_line_nor_steer_a_terminal(text):
 
 def test_other_foreign_text_is_shown_as_it_is():
     assert names.printable("Größe 100 % \\ 猫") == "Größe 100 % \\ 猫"
+
+
+def test_a_text_that_no_path_can_be_is_refused():
+    with pytest.raises(ValueError, match="null byte: a%00b"):
+        names.decode_path("a%00b")

@@ -122,7 +122,7 @@ def test_only_what_the_result_tells_of_is_taken_for_its_picture(url, folders, tm
     picture(done / "target.jpg")
     (done / "link.jpg").symlink_to(done / "target.jpg")
     places = [outside, sneaky, changed, encode_path(done / "link.jpg"), encode_path(done / "gone.jpg"), None]
-    places.append(encode_path(done / "target.jpg" / "below.jpg"))
+    places += [encode_path(done / "target.jpg" / "below.jpg"), f"{done}/null%00byte.jpg"]
     results = [result(f"{n}", number=n, stored_path=place) for n, place in enumerate(places)]
     filled(url, *results)
     before = sorted(tmp_path.rglob("*.jpg"))

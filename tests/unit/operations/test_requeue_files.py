@@ -170,7 +170,9 @@ def test_a_sidecar_that_somebody_changed_does_not_hold_its_picture_back(
     assert (folders.inbox / "sub" / "cat.jpg").exists()
 
 
-@pytest.mark.parametrize("path", ["../outside.jpg", "/etc/outside.jpg", "a/../../outside.jpg"])
+@pytest.mark.parametrize(
+    "path", ["../outside.jpg", "/etc/outside.jpg", "a/../../outside.jpg", "null%00byte.jpg"]
+)
 def test_no_sidecar_leads_out_of_the_inbox(folders: Folders, path: str) -> None:
     sidecar = sidecar_of(folders.reject("cat.jpg"))
     sidecar.write_bytes(orjson.dumps(orjson.loads(sidecar.read_bytes()) | {"path": path}))

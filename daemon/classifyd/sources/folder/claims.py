@@ -11,7 +11,7 @@ from ulid import ULID
 from classifyd.core.names import encode, encode_path
 from classifyd.core.values import Origin, Source
 from classifyd.crashpoints import Point, reached
-from classifyd.sources.folder.files import Fingerprint
+from classifyd.sources.folder.files import Fingerprint, present
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.locks import InstanceLock, LocksMissing
 
@@ -76,7 +76,7 @@ class Claims:
             self._open_new()
         source = self._layout.inbox / relative
         for _ in range(_ATTEMPTS):
-            if os.path.lexists(self._mine / self._claim / relative):
+            if present(self._mine / self._claim / relative):
                 self._open_new()  # the file system takes a claimed file's name and this one for the same
             target = self._mine / self._claim / relative
             try:

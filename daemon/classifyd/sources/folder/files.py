@@ -47,6 +47,16 @@ def glance(path: Path) -> Fingerprint | None:
         return UNKNOWN
 
 
+def present(path: Path) -> bool:
+    """Whether anything lies at a path, a link that leads nowhere too. Raises the OSErrors that leave this
+    open (ESTALE, EIO, EACCES): a disk that fails says nothing of what lies on it."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def read_unchanged(path: Path, seen: Fingerprint, max_bytes: int) -> bytes:
     """The whole content of a file that is still as `seen`; nothing of one larger than `max_bytes`.
 

@@ -81,15 +81,18 @@ def _copy_where_seen(source: Path, target: Path, token: str, other: Path) -> Pat
 
 def write_new(target: Path, content: bytes, token: str) -> None:
     """Writes a file whole or not at all, and makes the folders above it. Raises FileExistsError when the
-    target exists with other content; the same content is taken for that of an earlier try."""
+    target exists with other content; the same content is taken for that of an earlier try.
+
+    What a crash leaves under the temporary name, the repetition with the same `token` writes anew and
+    removes."""
     _make_parent(target)
     temporary = _temporary(target, token)
-    with os.fdopen(_create(temporary, 0o666), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    reached(Point.CONTENT_WRITTEN)
     try:
+        with os.fdopen(_create(temporary, 0o666), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        reached(Point.CONTENT_WRITTEN)
         _link_or_place(temporary, target, token)
         reached(Point.CONTENT_NAMED)
     except FileExistsError:

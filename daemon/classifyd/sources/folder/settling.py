@@ -1,6 +1,6 @@
 """What is done with a file once its outcome is committed. Everything here may be repeated after a crash."""
 
-import os
+import errno
 from pathlib import Path
 
 import orjson
@@ -10,6 +10,7 @@ from classifyd.core.times import utc_text
 from classifyd.core.values import Rejected, Result
 from classifyd.crashpoints import Point, reached
 from classifyd.sources.folder.claims import Taken, remove_empty
+from classifyd.sources.folder.files import present
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.moves import move, write_new
 from classifyd.sources.folder.shelf import Shelf, beside, sidecar_of
@@ -31,18 +32,22 @@ class Settler:
             if place is None:
                 taken.path.unlink(missing_ok=True)
                 reached(Point.FILE_DELETED)
-            elif os.path.lexists(taken.path):
+            elif present(taken.path):
                 self._put(taken, place, result)
                 reached(Point.FILE_MOVED)
-            elif not any(map(os.path.lexists, (place, beside(place, result.id)))):
+            elif not any(map(present, (place, beside(place, result.id)))):
+                self._layout.inbox.stat()  # raises while all of it is away: what it holds may come back
                 events.emit(events.ClaimVanished(origin=taken.key, path=encode_path(taken.path)))
             remove_empty(taken.path, self._layout)
             reached(Point.CLAIM_FOLDER_REMOVED)
 
     def _place(self, taken: Taken, result: Result) -> Path | None:
-        if result.stored_path is not None:
+        if result.stored_path is None:
+            return self._shelf.place(taken, result)
+        try:
             return Path(decode_path(result.stored_path))
-        return self._shelf.place(taken, result)
+        except ValueError as error:
+            raise OSError(errno.EINVAL, f"its recorded place is none: {error}") from error
 
     def _put(self, taken: Taken, place: Path, result: Result) -> None:
         try:

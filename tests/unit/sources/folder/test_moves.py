@@ -370,3 +370,28 @@ def test_where_others_look_an_error_that_may_pass_leaves_everything_as_it_was(
     with pytest.raises(OSError, match="No space"):
         move_where_seen(source, target, "TOKEN", target)
     assert source.exists()
+
+
+@pytest.mark.parametrize("world", [ordinary, without_links])
+@pytest.mark.parametrize("after", range(8))
+def test_a_crash_while_a_new_file_is_written_is_made_good_by_repeating(
+    world: World, target: Path, after: int
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        world(monkeypatch)
+        with pytest.MonkeyPatch.context() as dying:
+            _crash_after(dying, after)
+            with suppress(Crash):
+                write_new(target, b"content", "TOKEN")
+        write_new(target, b"content", "TOKEN")
+    assert target.read_bytes() == b"content"
+    assert list(target.parent.iterdir()) == [target], "no temporary file is left behind"
+
+
+def test_a_new_file_for_which_there_is_no_room_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, target: Path
+) -> None:
+    full_disk(monkeypatch)
+    with pytest.raises(OSError, match="No space"):
+        write_new(target, b"content", "TOKEN")
+    assert list(target.parent.iterdir()) == []
