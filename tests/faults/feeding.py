@@ -3,6 +3,7 @@
 import itertools
 import os
 import resource
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,8 +67,13 @@ class Feeder:
         found = self.daemon.rows("SELECT count(*) AS n FROM results WHERE source = 'folder'")
         return int(found[0]["n"]) if found else 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether every picture has left the inbox."""
+        return not _any_file(self.daemon.inbox)
+
     def _settled(self) -> bool:
-        return self.recorded >= len(self.dropped) and not _any_file(self.daemon.inbox)
+        return self.recorded >= len(self.dropped) and self.empty
 
     def put_away(self) -> list[evidence.Found]:
         """What lies in `done`."""
@@ -106,6 +112,29 @@ def _any_file(folder: Path) -> bool:
         for _where, _folders, names in os.walk(folder)
         for name in names
     )
+
+
+@contextmanager
+def write_lock(database: Path) -> Iterator[None]:
+    """What another program does that writes and does not come to an end."""
+    other = sqlite3.connect(database, isolation_level=None, timeout=BOUND)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+    finally:
+        other.close()
+
+
+def watches_limited_to(number: int) -> tuple[str, ...]:
+    """The beginning of a command that may have so many inotify watches. Skips the test where this user may
+    make no user namespace, which has a limit of its own."""
+    limit = f"echo {number} > /proc/sys/user/max_inotify_watches"
+    within = ("unshare", "--user", "--map-root-user", "sh", "-c", f'{limit} && exec "$@"', "sh")
+    tried = subprocess.run([*within, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"the limit on inotify's watches cannot be set here: {tried.stderr.strip()}")
+    return within
 
 
 @contextmanager

@@ -8,14 +8,22 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.conftest import Recovery
-from tests.faults.feeding import BOUND, Feeder, filled, no_larger_files, picture, small_disk, unwritable
+from tests.faults.feeding import (
+    BOUND,
+    Feeder,
+    filled,
+    no_larger_files,
+    picture,
+    small_disk,
+    unwritable,
+    write_lock,
+)
 from verification.kit.daemon import DaemonProcess
 
 pytestmark = pytest.mark.timeout(240)
@@ -58,18 +66,6 @@ def sound_at_the_end(feeder: Feeder) -> None:
     """It stops in order, and the oracle finds nothing."""
     assert feeder.daemon.stop() == 0
     assert feeder.violations() == []
-
-
-@contextmanager
-def write_lock(database: Path) -> Iterator[None]:
-    """What another program does that writes and does not come to an end."""
-    other = sqlite3.connect(database, isolation_level=None, timeout=BOUND)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-    finally:
-        other.close()
 
 
 def ask(daemon: DaemonProcess) -> Any:
@@ -181,6 +177,7 @@ def test_a_database_that_was_deleted_is_told_of_and_nothing_is_written_into_the_
     under a new identity, behind the user's back. A restart is what tells the daemon to do so."""
     for path in parts_of(daemon.database):
         path.unlink()
+    feeder.wait_until_told("database", "was removed or replaced")  # with nothing to write, too
     feeder.drop(*(f"{number}.jpg" for number in range(20)))
     feeder.wait_until_told("database", "was removed or replaced under the daemon", "start the daemon again")
     feeder.wait_until_claimed(20)
