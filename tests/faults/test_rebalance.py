@@ -10,9 +10,8 @@ from verification.faults.copies import Copy, End
 from verification.faults.evidence import Row
 from verification.faults.grouplog import Commit, Generation
 from verification.faults.oracle import Produced
-from verification.faults.rebalance import Plan, run
-from verification.kit.broker import Broker, temporary_broker
-from verification.kit.instant import instant_server
+from verification.faults.rebalance import Plan, run, surroundings
+from verification.kit.broker import Broker
 
 
 @pytest.mark.kafka
@@ -20,13 +19,13 @@ from verification.kit.instant import instant_server
 def test_nothing_is_missing_and_every_repetition_is_explained_while_daemons_come_and_go(
     tmp_path, broker: Broker, record_property
 ):
-    """`broker` skips where there can be none; the group's log is read from one that nobody else uses."""
-    plan = Plan(records=4_000, files=700, seed=4)
-    with temporary_broker() as own, instant_server(classes=10) as model_url:
+    """`broker` skips where there can be none; the one used here is nobody else's."""
+    plan = Plan(records=4_000, files=700, seed=1)
+    with surroundings(plan.seed) as (own, model_url):
         report = run(plan, own, model_url, tmp_path / "fleet")
     record_property("rebalance", str(report))
     assert report.violations == []
-    assert report.figures["kills"] > 0
+    assert min(report.figures[fault] for fault in ("kills", "stops", "freezes")) > 0
     assert report.figures["records in two databases"] > 0
 
 

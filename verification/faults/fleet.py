@@ -26,6 +26,8 @@ class Member:
 
     daemon: DaemonProcess
     up: bool = False
+    frozen: bool = False
+    freezes: int = 0
     ends: list[End] = field(default_factory=list)
     starts: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -35,6 +37,17 @@ class Member:
         self.daemon.launch()
         self.up = True
         self.starts += 1
+
+    def freeze(self) -> None:
+        """SIGSTOP: the others take it for dead after a while, and it knows nothing of that."""
+        self.daemon.signal(signal.SIGSTOP)
+        self.frozen = True
+        self.freezes += 1
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.daemon.signal(signal.SIGCONT)
+        self.frozen = False
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -66,7 +79,7 @@ class Member:
     def _end(self, cause: Cause, end: Callable[[], None]) -> None:
         began = _now()
         end()
-        self.up = False
+        self.up = self.frozen = False
         instance = self.instance
         if instance is not None:
             self.ends.append(End(instance, cause, began, _now()))
@@ -89,22 +102,30 @@ class Fleet:
         ]
 
     def disturb(self, dice: random.Random) -> None:
-        """Does something to one of them: starts it, stops it, or kills it and perhaps starts it at once."""
-        member = dice.choices(self.members, weights=[1 if one.up else 2 for one in self.members])[0]
+        """Does something to one of them: starts, stops or freezes it, or kills it and perhaps starts it at
+        once."""
+        idle = [not one.up or one.frozen for one in self.members]
+        member = dice.choices(self.members, weights=[2 if one else 1 for one in idle])[0]
         if not member.up:
             member.launch()
-        elif dice.random() < 0.4:
+        elif member.frozen and dice.random() < 0.7:
+            member.thaw()
+        elif not member.frozen and dice.random() < 0.3:
             member.stop()
+        elif not member.frozen and dice.random() < 0.3:
+            member.freeze()
         else:
             member.kill()
             if dice.random() < 0.5:
                 member.launch()
 
-    def launch_all(self) -> None:
-        """Starts those that are down."""
+    def have_all_work(self) -> None:
+        """Starts those that are down, and thaws the frozen."""
         for member in self.members:
             if not member.up:
                 member.launch()
+            elif member.frozen:
+                member.thaw()
 
     def stop_all(self) -> None:
         """SIGTERM, one after the other."""

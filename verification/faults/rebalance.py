@@ -1,10 +1,10 @@
-"""Three daemons in one consumer group and on one inbox, started, stopped and killed while pictures flow.
+"""Three daemons in one group and on one inbox, started, stopped, frozen and killed while pictures flow.
 
     python -m verification.faults.rebalance --records 20000 --seed 1
 
 Nothing may be missing, and every picture that is in two databases must be explained: by the broker's own log
-of the group (records), by a kill of the daemon that had it (files). A broker, a model server that answers at
-once, and the daemons are started by the command itself.
+of the group (records), by a kill of the daemon that had it (files). A broker, a model server (a stand-in that
+looks at no picture), and the daemons are started by the command itself.
 """
 
 import argparse
@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,8 @@ BURST = 100
 STALLED = 1.0
 """Seconds that a burst may wait for daemons before the next one follows."""
 QUIET_BOUND = 180.0
+SLOW_SHARE, SLOW = 0.02, 2.5
+"""The share of the model's answers that take so many seconds: longer than a rebalance and a commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Plan:
     seed: int
     members: int = 3
     partitions: int = 12
-    bursts_per_fault: float = 5.0
+    bursts_per_fault: float = 4.0
 
 
 @dataclass(slots=True)
@@ -79,6 +82,17 @@ def run(plan: Plan, broker: Broker, model_url: str, folder: Path) -> Report:
         with_admin.close()
 
 
+@contextmanager
+def surroundings(seed: int) -> Iterator[tuple[Broker, str]]:
+    """A broker that nobody else uses, and the address of a model server that is slow now and then."""
+    dice = random.Random(seed)
+    with (
+        temporary_broker() as broker,
+        instant_server(10, lambda: SLOW if dice.random() < SLOW_SHARE else 0.0) as model_url,
+    ):
+        yield broker, model_url
+
+
 class _Run:
     def __init__(
         self, plan: Plan, broker: Broker, admin: KafkaAdminClient, model_url: str, folder: Path
@@ -88,15 +102,15 @@ class _Run:
         self._admin = admin
         self._dice = random.Random(plan.seed)
         self._fleet = Fleet(folder, plan.members, _settings(broker, model_url))
-        self._feeder = Feeder(broker.connection, PICTURES, self._fleet.inbox, self._dice)
+        self._feeder = Feeder(broker.connection, PICTURES, self._fleet.inbox, random.Random(plan.seed))
         self._report = Report()
 
     def carry_out(self) -> Report:
         began = time.monotonic()
         try:
-            self._fleet.launch_all()
+            self._fleet.have_all_work()
             self._let_flow()
-            self._fleet.launch_all()
+            self._fleet.have_all_work()
             fed = time.monotonic()
             if not self._fleet.wait_until(self._at_rest, QUIET_BOUND):
                 self._report.violations.append(f"not at rest {QUIET_BOUND:.0f} s after the last fault")
@@ -163,6 +177,7 @@ class _Run:
             "starts": sum(member.starts for member in self._fleet.members),
             "kills": sum(end.cause == "killed" for end in ends),
             "stops": sum(end.cause == "stopped" for end in ends),
+            "freezes": sum(member.freezes for member in self._fleet.members),
             "generations of the group": len(
                 {one.number for one in log if isinstance(one, grouplog.Generation)}
             ),
@@ -228,8 +243,8 @@ def main() -> int:
     given = parser.parse_args()
     files = given.records // 6 if given.files is None else given.files
     plan = Plan(given.records, files, given.seed, given.members, given.partitions)
-    with tempfile.TemporaryDirectory() as scratch, temporary_broker() as broker, instant_server(10) as model:
-        report = run(plan, broker, model, given.keep or Path(scratch, "fleet"))
+    with tempfile.TemporaryDirectory() as scratch, surroundings(plan.seed) as (broker, model_url):
+        report = run(plan, broker, model_url, given.keep or Path(scratch, "fleet"))
     print(report)
     return 1 if report.violations else 0
 

@@ -8,7 +8,7 @@ TensorFlow Serving's REST protocol in row format, for any model name, with 1,001
 import argparse
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 
@@ -18,15 +18,19 @@ from verification.kit.serving.protocol import INPUT, SIGNATURE, tensor_info
 
 CLASSES = 1001
 BEST = 286
+
+Pause = Callable[[], float]
+"""Seconds until the next predict is answered."""
 _HEAD_END = b"\r\n\r\n"
 
 
 class InstantModel(asyncio.Protocol):
     """One connection, kept alive. Pictures are counted, not looked at."""
 
-    def __init__(self, open_transports: set[asyncio.Transport], classes: int = CLASSES) -> None:
+    def __init__(self, open_transports: set[asyncio.Transport], classes: int, pause: Pause) -> None:
         self._open = open_transports
         self._classes = classes
+        self._pause = pause
         self._received = bytearray()
         self._wanted = 0  # bytes of the request under way; 0 while its head is incomplete
 
@@ -44,7 +48,13 @@ class InstantModel(asyncio.Protocol):
             request = bytes(self._received[: self._wanted])
             del self._received[: self._wanted]
             self._wanted = 0
-            self._transport.write(_answer(request, self._classes))
+            self._send(_answer(request, self._classes), self._pause() if request.startswith(b"POST") else 0.0)
+
+    def _send(self, answer: bytes, pause: float) -> None:
+        if pause:
+            asyncio.get_running_loop().call_later(pause, self._send, answer, 0.0)
+        elif not self._transport.is_closing():
+            self._transport.write(answer)
 
     def _complete(self) -> bool:
         if not self._wanted:
@@ -97,17 +107,18 @@ def _ok(document: object) -> bytes:
 
 
 class InstantServer:
-    """Listens on 127.0.0.1; `port` 0 is any that is free."""
+    """Listens on 127.0.0.1; `port` 0 is any that is free. `pause` makes it less than instant."""
 
-    def __init__(self, port: int = 0, classes: int = CLASSES) -> None:
+    def __init__(self, port: int = 0, classes: int = CLASSES, pause: Pause = float) -> None:
         self._port = port
         self._classes = classes
+        self._pause = pause
         self._open: set[asyncio.Transport] = set()
 
     async def start(self) -> str:
         """Its address."""
         loop = asyncio.get_running_loop()
-        connect = partial(InstantModel, self._open, self._classes)
+        connect = partial(InstantModel, self._open, self._classes, self._pause)
         self._server = await loop.create_server(connect, "127.0.0.1", self._port)
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
@@ -121,10 +132,10 @@ class InstantServer:
 
 
 @contextmanager
-def instant_server(classes: int = CLASSES) -> Iterator[str]:
+def instant_server(classes: int = CLASSES, pause: Pause = float) -> Iterator[str]:
     """Runs the server on a thread of its own; gives its address."""
     loop = asyncio.new_event_loop()
-    server = InstantServer(classes=classes)
+    server = InstantServer(classes=classes, pause=pause)
     url = loop.run_until_complete(server.start())
     thread = threading.Thread(target=loop.run_forever, name="instant-server")
     thread.start()
