@@ -26,8 +26,9 @@ from verification.kit.serving import ServingStandIn
 from verification.kit.serving.protocol import Answer, Request
 
 CLASSES = 10
-TIMEOUT = "2s"
-"""Ten times less than the default, so that a server that hangs is noticed as much sooner."""
+CLIENTS = 4
+TIMEOUT = "3s"
+"""A seventh of the default, so that a server that hangs is noticed as much sooner."""
 
 MODEL = "model:resnet"
 _SOUND = jpeg("green")
@@ -133,7 +134,7 @@ class ModelSite(Site):
                 **(settings or {}),
             },
         )
-        self._clients = ThreadPoolExecutor(4)
+        self._clients = ThreadPoolExecutor(CLIENTS)
 
     def close(self) -> None:
         """Ends the model server and the clients; after the daemon."""
@@ -172,23 +173,24 @@ class ModelSite(Site):
         self.asked.append(answer.json()["id"])
         return Asked(200, answer.json()["classes"], retry_after)
 
-    def ask_meanwhile(self, data: bytes) -> "Future[Asked]":
-        """The same, in the background."""
-        return self._clients.submit(self.ask_for, data)
-
     @contextmanager
-    def under_way(self, pictures: int) -> Iterator["Future[Asked]"]:
-        """Until the block ends the model holds requests of all three sources: one by HTTP, whose answer is
-        given, and of so many pictures each from inbox and topic at least one."""
+    def under_way(self, pictures: int) -> Iterator[list[Future[Asked]]]:
+        """Until the block ends the model holds a request by HTTP, and of so many pictures each from inbox and
+        topic at least one; the rest waits in the daemon, further requests by HTTP too. Gives the requests."""
         self.gate.close()
         try:
             self.put(pictures)
             data = self.picture()
-            request = self.ask_meanwhile(data)
+            requests = [self._clients.submit(self.ask_for, data)]
             self.gate.wait_for({evidence.sha256(data)}, others=1)
-            yield request
+            requests += [self._clients.submit(self.ask_for, self.picture()) for _ in range(CLIENTS - 1)]
+            self.daemon.wait_until(lambda: self._interactive() == CLIENTS, BOUND, "under way")
+            yield requests
         finally:
             self.gate.open()
+
+    def _interactive(self) -> float:
+        return self.metric('classifyd_intake_items{lane="interactive",model="resnet"}')
 
     def load(self, version: int, classes: int = CLASSES) -> None:
         """Has the server serve another version beside those it serves."""
@@ -201,9 +203,13 @@ class ModelSite(Site):
 
     def suspects(self) -> float:
         """How many pictures are set aside, as the metrics tell."""
+        return self.metric('classifyd_suspects{model="resnet"}')
+
+    def metric(self, series: str) -> float:
+        """The value of a series of `/metrics`; 0 while there is none."""
         with self.http as client:
             lines = client.get("/metrics").text.splitlines()
-        return float(next(line.split()[-1] for line in lines if line.startswith("classifyd_suspects{")))
+        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{series} ")), 0.0)
 
     def wait_until_ready(self) -> None:
         self.daemon.wait_until(lambda: self.daemon.get("/readyz")[0] == 200, BOUND, "ready")

@@ -5,6 +5,7 @@ pictures of all three sources are with the model when it begins; more come while
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import pytest
@@ -98,12 +99,15 @@ def put_off(asked: Asked) -> bool:
     return asked.status == 503 and asked.retry_after is not None
 
 
+def answered_or_put_off(requests: list[Future[Asked]]) -> bool:
+    return all(asked.status == 200 or put_off(asked) for asked in (one.result(BOUND) for one in requests))
+
+
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.name)
 def test_an_outage_rejects_nothing_and_loses_nothing(site: ModelSite, outage: Outage, recovery) -> None:
-    with site.under_way(pictures=30) as request:
+    with site.under_way(pictures=30) as requests:
         outage.begin(site)
-    during = request.result(BOUND)
-    assert during.status == 200 or put_off(during)
+    assert answered_or_put_off(requests)
     site.wait_until_told(MODEL, outage.told)
     rows = site.daemon.count()
     site.put(5, bad=1)
@@ -123,14 +127,13 @@ def test_an_outage_rejects_nothing_and_loses_nothing(site: ModelSite, outage: Ou
 
 def test_a_version_that_takes_the_others_place_under_load(site: ModelSite, recovery) -> None:
     for _ in range(3):
-        with site.under_way(pictures=60) as request:
+        with site.under_way(pictures=60) as requests:
             site.load(site.version + 1)
             site.server.servables.unload("resnet", site.version)
             site.version += 1
         recovered = recovery("model server: another version took the place of the last under load")
         site.put(10, bad=1)
-        asked = request.result(BOUND)
-        assert asked.status == 200 or put_off(asked)
+        assert answered_or_put_off(requests)
         site.wait_until_whole()
         recovered()
     assert site.ask_for(site.picture()).status == 200
@@ -139,15 +142,26 @@ def test_a_version_that_takes_the_others_place_under_load(site: ModelSite, recov
     assert newest == [{"model_version": str(site.version)}]
 
 
-def test_a_server_that_takes_smaller_batches_than_ours_is_no_outage(site: ModelSite) -> None:
+def test_a_server_that_takes_smaller_batches_than_ours_is_no_outage_and_they_are_learnt(
+    site: ModelSite,
+) -> None:
     site.server.servables.max_batch = 3
-    with site.under_way(pictures=60) as request:
-        pass
-    site.put(40, bad=2)
-    assert request.result(BOUND).status == 200
+    site.server.requests.clear()
+    site.put(60)
+    assert site.ask_for(site.picture()).status == 200
     site.wait_until_whole()
+    assert largest_batch(site) > 3
+    site.server.requests.clear()
+    site.put(40, bad=2)
+    site.wait_until_whole()
+    assert largest_batch(site) <= 3
     assert site.violations() == []
     site.server.servables.max_batch = None
+
+
+def largest_batch(site: ModelSite) -> int:
+    """Of those that were asked for since the requests were last forgotten."""
+    return max(len(request.pictures) for request in site.server.requests)
 
 
 def all_but(site: ModelSite, aside: set[str]) -> Callable[[], bool]:
@@ -168,15 +182,14 @@ def all_but(site: ModelSite, aside: set[str]) -> Callable[[], bool]:
 def test_a_picture_that_alone_fails_waits_while_all_others_pass(
     site: ModelSite, name: str, fault: Fault, recovery
 ) -> None:
-    with site.under_way(pictures=30) as request:
+    with site.under_way(pictures=30) as requests:
         heavy = site.picture()
         aside = {site.drop_this(heavy), site.produce(1)[0].sha256}
         for sha256 in aside:
             site.server.script(faults.on_picture(sha256, fault))
     site.put(20, bad=1)
     site.daemon.wait_until(all_but(site, aside), BOUND, "done with all others")
-    asked = request.result(BOUND)
-    assert asked.status == 200 or put_off(asked)
+    assert answered_or_put_off(requests)
     site.daemon.wait_until(
         lambda: site.detail().endswith("set aside and tried again: 2 (see the log)"), BOUND, "telling of them"
     )

@@ -1,6 +1,7 @@
 """The stand-in on the wire: faults to order, stopping and starting."""
 
 import base64
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -47,6 +48,21 @@ def test_faults_concern_predictions_unless_said(server: ServingStandIn) -> None:
     assert requests.get(f"{server.url}/v1/models/m", timeout=20).status_code == 200
     server.script(faults.status(429, "busy"), kind="status")
     assert requests.get(f"{server.url}/v1/models/m", timeout=20).status_code == 429
+
+
+def test_a_fault_may_concern_one_picture(server: ServingStandIn) -> None:
+    blue, green = (hashlib.sha256(jpeg(colour)).hexdigest() for colour in ("blue", "green"))
+    server.script(faults.on_picture(green, faults.status(500, "broken")))
+    assert predicted(server).status_code == 200
+    server.script(faults.on_picture(blue, faults.status(500, "broken")))
+    assert predicted(server).status_code == 500
+
+
+def test_an_answer_is_reset_in_its_middle(server: ServingStandIn) -> None:
+    whole = predicted(server)
+    server.script(faults.reset(after=len(whole.content)))
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        predicted(server)
 
 
 def test_nan_is_written_bare(server: ServingStandIn) -> None:
