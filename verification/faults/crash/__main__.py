@@ -86,15 +86,19 @@ def run(
             )
             for lane in range(min(lanes, len(worlds)))
         ]
-        for process in processes:
-            process.start()
-        for _ in worlds:
-            report = _next(reports, processes)
-            total.add(report)
-            if say:
-                _tell(total, report)
-        for process in processes:
-            process.join(SILENCE)
+        try:
+            for process in processes:
+                process.start()
+            for _ in worlds:
+                report = _next(reports, processes)
+                total.add(report)
+                if say:
+                    _tell(total, report)
+            for process in processes:
+                process.join(SILENCE)
+        finally:
+            for process in processes:
+                process.terminate()
     return total
 
 

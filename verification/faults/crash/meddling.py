@@ -24,8 +24,6 @@ class Taker:
                 self._take(row, row.stored)
 
     def _take(self, row: Row, place: Path) -> None:
-        if self._chance.random() < 0.5:
-            return
         if row.status == REJECTED and self._chance.random() < 0.5:
             place = place.with_name(place.name + SIDECAR)
         try:

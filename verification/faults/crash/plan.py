@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from classifyd.crashpoints import Point
@@ -12,26 +12,52 @@ ROUNDS_PER_WORLD = 20
 PARTITIONS = 2
 NAMES = ("cat.jpg", "dog.jpg", "sub/cat.jpg", "sub/deep/cat.jpg", "odd %\n.jpg")
 
-_STOPPING = frozenset(
-    {
-        Point.SOURCES_DRAINED,
-        Point.WORKERS_ENDED,
-        Point.RECORDER_FLUSHED,
-        Point.SETTLERS_ENDED,
-        Point.RELAY_ENDED,
-        Point.DATABASE_CLOSED,
-    }
+_STOPPING = (
+    Point.SOURCES_DRAINED,
+    Point.WORKERS_ENDED,
+    Point.RECORDER_FLUSHED,
+    Point.SETTLERS_ENDED,
+    Point.RELAY_ENDED,
+    Point.DATABASE_CLOSED,
 )
-_MAKING = frozenset(
-    {Point.TABLES_MADE, Point.DATABASE_MIGRATED, Point.INSTANCE_INSERTED, Point.INSTANCE_MADE}
+_MAKING = (Point.TABLES_MADE, Point.DATABASE_MIGRATED, Point.INSTANCE_INSERTED, Point.INSTANCE_MADE)
+_UPGRADING = (Point.BACKUP_WRITTEN, Point.BACKUP_NAMED, Point.BACKUP_MADE, Point.TABLES_MADE)
+_ONCE = frozenset(
+    {*_STOPPING, *_MAKING, *_UPGRADING, Point.INBOX_LOCKED, Point.CLAIM_TAKEN_OVER, Point.PARTITIONS_ASSIGNED}
 )
-_UPGRADING = frozenset({Point.BACKUP_WRITTEN, Point.BACKUP_NAMED, Point.BACKUP_MADE, Point.TABLES_MADE})
-_CLAIMING = frozenset(
-    {Point.INBOX_LOCKED, Point.CLAIM_FOLDER_MADE, Point.FILE_CLAIMED, Point.CLAIM_FOLDER_REMOVED}
+"""Passed once in a life, or hardly ever more often."""
+_REJECTING = (Point.CONTENT_WRITTEN, Point.CONTENT_NAMED, Point.SIDECAR_WRITTEN, Point.SIDECAR_WITHDRAWN)
+_COPYING = (Point.FILE_COPIED, Point.COPY_NAMED, Point.COPY_SYNCED)
+_PLACING = (Point.PLACEHOLDER_MADE, Point.PLACEHOLDER_MARKED)
+_MOVING = (
+    Point.CLAIM_FOLDER_MADE,
+    Point.FILE_CLAIMED,
+    Point.MOVE_BEGUN,
+    Point.FILE_LINKED,
+    Point.FILE_MOVED,
+    Point.CLAIM_FOLDER_REMOVED,
+    *_REJECTING,
+    *_COPYING,
+    *_PLACING,
 )
-_REJECTING = frozenset({Point.CONTENT_WRITTEN, Point.CONTENT_NAMED, Point.SIDECAR_WRITTEN})
-_COPYING = frozenset({Point.FILE_COPIED, Point.COPY_NAMED, Point.COPY_SYNCED})
-_PLACING = frozenset({Point.PLACEHOLDER_MADE, Point.PLACEHOLDER_MARKED})
+_OF_FILES = frozenset({Point.FILE_READ, Point.FILE_DELETED, *_MOVING})
+_OF_RECORDS = frozenset({Point.RECORDS_READ, Point.RECORDS_HELD, Point.RECORD_SETTLED})
+_FILES = (
+    (
+        Kind.SOUND,
+        Kind.LARGE,
+        Kind.TEXT,
+        Kind.TRUNCATED,
+        Kind.TOO_LARGE,
+        Kind.TOO_MANY_PIXELS,
+        Kind.UNDECODABLE,
+    ),
+    (10, 1, 2, 2, 1, 1, 1),
+)
+_RECORDS = ((*_FILES[0], Kind.EMPTY, Kind.TOMBSTONE), (10, 1, 2, 1, 2, 1, 1, 1, 2))
+"""Kinds, and how often each is fed."""
+_PARTICULAR = 4
+"""So much more often than others are points picked that only some worlds pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +101,11 @@ class Life:
     patience: float
     """Seconds until it is ended, if it did not pass its point and all is worked off."""
     by_signal: bool
-    """Whether it is asked to end in order then, on the way to points of stopping."""
+    """Whether it is asked to end in order then."""
+    robbed: bool
+    """Whether somebody took the places that were promised to pictures before."""
+    inherits: bool
+    """Whether what was claimed before is found as another instance's."""
 
     @property
     def stops(self) -> bool:
@@ -98,25 +128,28 @@ class Plan:
 
     def __init__(self, seed: int, world: int) -> None:
         self._random = random.Random(f"{seed}/{world}")
-        self.variant = self._variant()
+        self.variant = self._variant(world)
 
     def rounds(self, count: int) -> Iterator[Round]:
         """The first rounds, in order; to be taken once."""
         for number in range(count):
             yield self._round(number)
 
-    def _variant(self) -> Variant:
+    def _variant(self, world: int) -> Variant:
+        """By turns, so that a few worlds hold everything, in ever other company."""
         draw = self._random
-        after = draw.choices(("move", "delete", "keep"), (7, 1, 1))[0]
+        after: Literal["move", "delete", "keep"] = "move"
+        if world % 7 in (3, 5):
+            after = "delete" if world % 7 == 3 else "keep"
         return Variant(
             after=after,
-            done_elsewhere=draw.random() < 0.4,
-            failed_elsewhere=draw.random() < 0.3,
-            links=draw.random() < 0.8,
-            model_looks=draw.random() < 0.2,
-            upgrade_in=draw.randrange(ROUNDS_PER_WORLD) if draw.random() < 0.25 else None,
-            takers=draw.random() < 0.5,
-            heirs=draw.random() < 0.3,
+            done_elsewhere=world % 3 == 1,
+            failed_elsewhere=world % 5 == 2,
+            links=world % 4 != 2,
+            model_looks=world % 5 == 3,
+            upgrade_in=draw.randrange(1, ROUNDS_PER_WORLD) if world % 2 else None,
+            takers=world % 2 == 0,
+            heirs=world % 3 == 0,
             max_items=draw.choice((2, 8, 1024)),
             max_batch=draw.choice((1, 4, 32)),
         )
@@ -124,52 +157,73 @@ class Plan:
     def _round(self, number: int) -> Round:
         draw = self._random
         upgrades = number == self.variant.upgrade_in
-        lives = []
-        for _ in range(draw.choices((1, 2, 3), (6, 3, 1))[0]):
-            lives.append(self._life(first=number == 0 and not lives, upgrades=upgrades and not lives))
+        if upgrades:
+            points = draw.sample(_UPGRADING, 3)
+        elif number == 0:
+            points = [point for point in _MAKING if draw.random() < 0.6]
+        else:
+            points = draw.choices(*self._general(), k=draw.choices((1, 2, 3), (6, 3, 1))[0])
+        lives = [life for point in points for life in self._towards(point)]
         return Round(tuple(lives), upgrades, orderly=draw.random() < 0.25)
 
-    def _life(self, first: bool, upgrades: bool) -> Life:
+    def _general(self) -> tuple[list[Point], list[int]]:
+        """The points that any life of this world may pass, and how often each is picked."""
+        variant = self.variant
+        particular: set[Point] = set()
+        never = {*_MAKING, *_UPGRADING} - {Point.DATABASE_MIGRATED, Point.INSTANCE_MADE}
+        never |= {Point.CLAIM_TAKEN_OVER, Point.SIDECAR_WITHDRAWN, Point.FILE_DELETED, *_COPYING, *_PLACING}
+        if variant.after == "keep":
+            never |= {*_MOVING, Point.INBOX_LOCKED}
+        else:
+            particular |= {Point.CLAIM_TAKEN_OVER} if variant.heirs else set()
+            particular |= {Point.SIDECAR_WITHDRAWN} if variant.takers else set()
+            particular |= {Point.FILE_DELETED} if variant.after == "delete" else set()
+            particular |= set(_COPYING) if variant.failed_elsewhere or variant.done_elsewhere else set()
+            particular |= set() if variant.links else set(_PLACING)
+        points = sorted((set(Point) - never) | particular)
+        return points, [_PARTICULAR if point in particular else 1 for point in points]
+
+    def _towards(self, point: Point) -> Iterator[Life]:
+        """A life that is to end at a point, after one that ends so that this one can pass it."""
+        if point is Point.CLAIM_TAKEN_OVER:
+            yield self._life(Point.FILE_CLAIMED)
+            yield replace(self._life(point), inherits=True)
+        elif point is Point.SIDECAR_WITHDRAWN:
+            yield self._life(Point.MOVE_BEGUN, Kind.TEXT)
+            yield replace(self._life(point), robbed=True)
+        else:
+            yield self._life(point)
+
+    def _life(self, point: Point, needed: Kind | None = None) -> Life:
         draw = self._random
-        point = draw.choice(self._points(first, upgrades))
+        passing = 1 if point in _ONCE else draw.choices((1, 2, 3), (7, 2, 1))[0]
+        early = [self._feed() for _ in range(draw.randrange(4))]
+        early += [feed for feed in [self._needed(point, needed)] * passing if feed]
         return Life(
             point=point,
-            passing=draw.choices((1, 2, 3, 5), (6, 2, 1, 1))[0],
-            early=tuple(self._feed() for _ in range(draw.randrange(5))),
-            late=tuple(self._feed() for _ in range(draw.randrange(5))),
+            passing=passing,
+            early=tuple(draw.sample(early, len(early))),
+            late=tuple(self._feed() for _ in range(draw.randrange(4))),
             patience=draw.uniform(0.0, 0.5),
             by_signal=draw.random() < 0.5,
+            robbed=self.variant.takers and draw.random() < 0.3,
+            inherits=self.variant.heirs and draw.random() < 0.3,
         )
 
-    def _points(self, first: bool, upgrades: bool) -> list[Point]:
-        """The points that this life may pass; those that only a few lives pass are preferred there."""
-        variant = self.variant
-        if first and self._random.random() < 0.6:
-            return sorted(_MAKING)
-        if upgrades:
-            return sorted(_UPGRADING)
-        points = set(Point) - _MAKING - _UPGRADING
-        if variant.after == "keep":
-            points -= _CLAIMING | _REJECTING | {Point.FILE_MOVED, Point.FILE_LINKED, Point.MOVE_BEGUN}
-        if variant.after != "delete":
-            points -= {Point.FILE_DELETED}
-        if variant.after == "keep" or not variant.heirs:
-            points -= {Point.CLAIM_TAKEN_OVER}
-        if variant.after == "keep" or not variant.takers:
-            points -= {Point.SIDECAR_WITHDRAWN}
-        if variant.after == "keep" or not (variant.done_elsewhere or variant.failed_elsewhere):
-            points -= _COPYING
-        if variant.after == "keep" or variant.links:
-            points -= _PLACING
-        return sorted(points)
+    def _needed(self, point: Point, kind: Kind | None) -> Feed | None:
+        """What has to be fed for a point to be passed."""
+        draw = self._random
+        if point is Point.VALUE_OMITTED:
+            return Feed(Kind.TOO_LARGE, partition=draw.randrange(PARTITIONS))
+        if point in _OF_RECORDS:
+            return Feed(Kind.SOUND, partition=draw.randrange(PARTITIONS))
+        if point in _OF_FILES:
+            failing = point in _REJECTING or (point in _COPYING and not self.variant.done_elsewhere)
+            return Feed(kind or (Kind.TEXT if failing else Kind.SOUND), name=draw.choice(NAMES))
+        return None
 
     def _feed(self) -> Feed:
         draw = self._random
         if draw.random() < 0.5:
-            kinds = (Kind.SOUND, Kind.LARGE, Kind.TEXT, Kind.TRUNCATED, Kind.TOO_LARGE)
-            kinds += (Kind.TOO_MANY_PIXELS, Kind.UNDECODABLE)
-            return Feed(draw.choices(kinds, (10, 1, 2, 2, 1, 1, 1))[0], name=draw.choice(NAMES))
-        kinds = (Kind.SOUND, Kind.LARGE, Kind.TEXT, Kind.TRUNCATED, Kind.TOO_LARGE, Kind.TOO_MANY_PIXELS)
-        kinds += (Kind.UNDECODABLE, Kind.EMPTY, Kind.TOMBSTONE)
-        kind = draw.choices(kinds, (10, 1, 2, 1, 2, 1, 1, 1, 2))[0]
-        return Feed(kind, partition=draw.randrange(PARTITIONS))
+            return Feed(draw.choices(*_FILES)[0], name=draw.choice(NAMES))
+        return Feed(draw.choices(*_RECORDS)[0], partition=draw.randrange(PARTITIONS))

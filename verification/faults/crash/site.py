@@ -10,7 +10,7 @@ from typing import Any, Self
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import BrokerResponseError
 
-_ACKNOWLEDGED = 30.0
+_ACKNOWLEDGED = 120.0
 
 
 @dataclass(frozen=True, slots=True)

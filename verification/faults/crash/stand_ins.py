@@ -27,7 +27,7 @@ def no_links(_folder: Path) -> None:
     def link(source: object, target: object) -> NoReturn:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), source, None, target)
 
-    os.link = link
+    os.link = link  # type: ignore[assignment]
 
 
 def later_version(folder: Path) -> None:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 
 from verification.faults import evidence, oracle
 from verification.faults.crash.feeding import Feeder
@@ -16,9 +17,11 @@ from verification.faults.crash.zygote import Zygote
 from verification.faults.evidence import TopicReader
 from verification.faults.oracle import Folders, Inputs
 
-BOUND = 60.0
+BOUND = 180.0
 """Seconds until everything must be worked off, or a life must have ended."""
 _LOOK = 0.02
+_TRIAL = ".classifyd-check-"
+_EMPTY = evidence.sha256(b"")
 _STARTED = b'"event": "started"'
 _DEAD_LETTER_BYTES = 4096
 """The dead-letter topic takes less than the input topic, so that some letters go without their value."""
@@ -58,8 +61,7 @@ class World:
         self._messages: list[evidence.Message] = []
         self._dead: list[evidence.Message] = []
         self._feeder = Feeder(self.variant, self._inbox, staging, site, self._input)
-        self._chance = random.Random(name)
-        self._taker = Taker(self._chance)
+        self._taker = Taker(random.Random(name))
         self._stand_ins = [] if self.variant.links else ["no-links"]
         self._heirs = 0
         self.hits: Counter[str] = Counter()
@@ -80,10 +82,10 @@ class World:
         for life in one.lives:
             if one.upgrades and "later-version" not in self._stand_ins:
                 self._stand_ins.append("later-version")
-            self._meddle()
+            self._meddle(life.robbed, life.inherits)
             self._crash(life)
             self._check_dead()
-        self._meddle()
+        self._meddle(robbed=self.variant.takers, inherits=self.variant.heirs)
         self._recover()
         self._check_at_rest()
         self._end(orderly=one.orderly)
@@ -197,10 +199,10 @@ class World:
 
     # Between lives.
 
-    def _meddle(self) -> None:
-        if self.variant.takers:
+    def _meddle(self, robbed: bool, inherits: bool) -> None:
+        if robbed:
             self._taker.take(evidence.rows(self._database))
-        if self.variant.heirs and self._chance.random() < 0.5:
+        if inherits:
             self._heirs += 1
             bequeath(self._inbox, self._database, f"01ARZ3NDEKTSV4RRFFQ6{self._heirs:06}")
 
@@ -213,7 +215,7 @@ class World:
             return [f"{len(rows)} rows of {self._feeder.expected}"]
         if waiting := evidence.unpublished(self._database):
             return [f"{waiting} messages in the outbox"]
-        if self.variant.after != "keep" and (left := evidence.files(self._inbox)):
+        if self.variant.after != "keep" and (left := self._files(self._inbox)):
             return [f"in the inbox: {file.path}" for file in left]
         committed = self._committed()
         return [
@@ -257,11 +259,23 @@ class World:
         return evidence.committed(self._site.admin, self._group, self._input)
 
     def _folders(self) -> Folders:
+        sidecars = {
+            path for path in evidence.sidecars(self._failed) if self.variant.links or path.stat().st_size
+        }
         return self._taker.without(
             Folders(
-                inbox=evidence.files(self._inbox),
-                done=evidence.files(self._done),
-                failed=evidence.files(self._failed),
-                sidecars=frozenset(evidence.sidecars(self._failed)),
+                inbox=self._files(self._inbox),
+                done=self._files(self._done),
+                failed=self._files(self._failed),
+                sidecars=frozenset(sidecars),
             )
         )
+
+    def _files(self, folder: Path) -> list[evidence.Found]:
+        """The files in a folder, less what a start tries it out with (a later start removes that), and less
+        empty ones where links are missing: a placeholder that a crash left unmarked stays for ever."""
+        return [
+            file
+            for file in evidence.files(folder)
+            if not file.path.name.startswith(_TRIAL) and (self.variant.links or file.sha256 != _EMPTY)
+        ]
