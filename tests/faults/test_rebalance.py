@@ -2,14 +2,15 @@
 recorded is explained, one by one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from verification.faults import copies
 from verification.faults.copies import Copy, End
-from verification.faults.evidence import Row
+from verification.faults.evidence import Found, Row
 from verification.faults.grouplog import Commit, Generation
-from verification.faults.oracle import Produced
+from verification.faults.oracle import Folders, Produced
 from verification.faults.rebalance import Plan, run, surroundings
 from verification.kit.broker import Broker
 
@@ -95,6 +96,36 @@ def test_the_cause_is_what_happened_to_the_first_in_between():
     assert copies.cause(pair, [KILLED]) == "killed"
     assert copies.cause(pair, [replace(KILLED, cause="stopped")]) == "stopped"
     assert copies.cause(pair, [replace(KILLED, began=1_000, over=1_100)]) == "rebalanced"
+
+
+FAILED = Path("/failed")
+BEGUN, AGAIN = FAILED / "a.jpg", FAILED / "a.again.jpg"
+SIDECARS = frozenset(Path(f"{place}.error.json") for place in (BEGUN, AGAIN))
+
+
+def put_away(instance: str, at: int, place: Path) -> Copy:
+    copy = recorded(instance, at, source="folder")
+    return replace(copy, row=replace(copy.row, stored_path=str(place), status="rejected"))
+
+
+def test_what_a_killed_daemon_had_begun_is_no_stranger_where_another_one_did_it_again():
+    twice = copies.pairs([put_away("one", 3, BEGUN), put_away("two", 5, AGAIN)])
+    whole, half = Found(AGAIN, "a" * 64), Found(FAILED / ".one-3.tmp", "b" * 64)
+    folders = Folders(inbox=(), done=(), failed=(whole, half), sidecars=SIDECARS)
+    less, remains = copies.without_remains(folders, twice)
+    assert remains == 2
+    assert less.failed == [whole]
+    assert less.sidecars == {Path(f"{AGAIN}.error.json")}
+    assert copies.without_remains(folders, []) == (replace(folders, done=[], failed=[whole, half]), 0)
+
+
+def test_the_second_link_that_a_killed_daemon_had_made_is_none_if_the_picture_is_where_the_other_put_it():
+    twice = copies.pairs([put_away("one", 3, BEGUN), put_away("two", 5, AGAIN)])
+    both = [Found(BEGUN, "a" * 64), Found(AGAIN, "a" * 64)]
+    less, remains = copies.without_remains(Folders((), (), both, SIDECARS), twice)
+    assert (less.failed, remains) == (both[1:], 2)
+    less, remains = copies.without_remains(Folders((), (), both[:1]), twice)
+    assert (less.failed, remains) == (both[:1], 0)
 
 
 @pytest.mark.parametrize(
