@@ -17,7 +17,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 # Settings of .env reach the program as compose would give them; what the environment sets already wins.
 WITH_DOTENV = $(if $(wildcard .env),$(BIN)/dotenv -f .env run --no-override --)
 
-.PHONY: help install run test check samples constraints
+.PHONY: help install run test check samples constraints audit
 
 help:
 	@echo 'make install      the daemon and what it needs, into $(VENV)'
@@ -26,6 +26,7 @@ help:
 	@echo 'make check        formatting, lint, types and layers'
 	@echo 'make samples      sample photographs into verification/test_data'
 	@echo 'make constraints  lock the versions again; UPGRADE=--upgrade takes the newest'
+	@echo 'make audit        ask the Python advisory database about the locked versions'
 
 install: $(DAEMON_READY)
 
@@ -48,6 +49,14 @@ constraints: $(TESTS_READY)
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-header --no-emit-index-url \
 		--no-emit-trusted-host --no-emit-find-links $(UPGRADE) \
 		--output-file=constraints.txt pyproject.toml
+
+# In an environment of its own, thrown away afterwards. Strict: a version that nothing is known of fails too,
+# as all do where the advisories cannot be reached.
+audit:
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+		$(PYTHON) -m venv "$$scratch" && \
+		"$$scratch/bin/pip" install $(PIP_FLAGS) pip-audit && \
+		"$$scratch/bin/pip-audit" --strict --disable-pip --no-deps --requirement constraints.txt
 
 $(PYTHON_READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -42,6 +42,7 @@ daemon() {
   build_daemon
   mkdir -p data/inbox
   start daemon "${settings[@]}" --user "$(id -u):$(id -g)" --stop-timeout 45 \
+    --cap-drop ALL --security-opt no-new-privileges --read-only --tmpfs /tmp \
     --publish 127.0.0.1:5000:5000 --volume "$PWD/data:/data" \
     --volume classifyd-database:/var/lib/classifyd --volume classifyd-models:/models:ro \
     classifyd-daemon

@@ -53,6 +53,20 @@ def test_nothing_is_published_beyond_this_host():
             assert port.startswith("127.0.0.1:")
 
 
+def test_what_is_made_of_the_daemon_s_image_runs_without_rights():
+    ours = [name for name, service in SERVICES.items() if service["image"] == "classifyd-daemon"]
+    assert set(ours) == {"folders", "models", "daemon"}
+    for name in ours:
+        service = SERVICES[name]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["read_only"] is True
+        assert service["tmpfs"] == ["/tmp"]
+        assert service.get("cap_add", []) == (["CHOWN"] if name == "folders" else [])
+        assert not service.get("privileged")
+    assert SERVICES["daemon"]["user"] == "${HOST_UID:-1000}:${HOST_GID:-1000}"
+
+
 def test_a_service_waits_for_the_health_or_the_end_of_what_it_needs():
     everything = {**TEST_SERVICES, **SERVICES}
     for service in everything.values():

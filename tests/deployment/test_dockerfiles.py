@@ -49,6 +49,18 @@ def test_the_daemon_runs_as_a_user_of_its_own():
     assert words.index("USER") < len(words) - words[::-1].index("CMD") - 1
 
 
+def test_the_daemon_s_user_may_write_to_its_volumes_alone():
+    """The package is root's, as COPY leaves it; no instruction gives it, or a right to it, away."""
+    stage = instructions("Dockerfile-daemon")
+    stage = stage[max(number for number, one in enumerate(stage) if one.word == "FROM") :]
+    assert not [one for one in stage if "--chown" in one.rest or "--chmod" in one.rest]
+    written = [one.rest for one in stage if "install -d -m 1777" in one.rest]
+    volumes = only("Dockerfile-daemon", "VOLUME").arguments
+    assert len(written) == 1
+    assert set(written[0].partition("1777 ")[2].split()) == set(volumes)
+    assert not any(path.startswith("/opt") for path in volumes)
+
+
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_health_is_asked_for_without_curl(dockerfile):
     check = only(dockerfile, "HEALTHCHECK").rest

@@ -1,6 +1,8 @@
 """The systemd unit: its own user, a bounded stop above the daemon's own, no restart on a wrong setting."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -41,3 +43,28 @@ def test_a_mistake_in_the_settings_is_not_tried_again():
 @pytest.mark.parametrize("section", ["Unit", "Service", "Install"])
 def test_it_has_every_section(section):
     assert f"\n[{section}]\n" in UNIT
+
+
+@pytest.mark.parametrize("key", ["NoNewPrivileges", "PrivateDevices", "RestrictSUIDSGID", "LockPersonality"])
+def test_it_gives_up_rights_that_it_does_not_need(key):
+    assert values(key) == ["yes"]
+    assert values("CapabilityBoundingSet") == [""]
+    assert values("SystemCallFilter") == ["@system-service"]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_rates_its_exposure_as_low():
+    ended = subprocess.run(
+        [
+            "systemd-analyze",
+            "security",
+            "--offline=true",
+            "--threshold=25",
+            ROOT / "config/systemd/classifyd.service",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout[-2000:]
