@@ -37,7 +37,7 @@ BURST = 100
 STALLED = 1.0
 """Seconds that a burst may wait for daemons before the next one follows."""
 QUIET_BOUND = 180.0
-SLOW_SHARE, SLOW = 0.02, 2.5
+SLOW_SHARE, SLOW = 0.1, 2.5
 """The share of the model's answers that take so many seconds: longer than a rebalance and a commit."""
 
 
