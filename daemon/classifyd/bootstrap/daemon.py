@@ -10,6 +10,7 @@ from types import FrameType
 
 import classifyd
 from classifyd.bootstrap.assembly import Assembly, Serve, assemble
+from classifyd.bootstrap.memory import keep_little
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.ports import Service
 from classifyd.core.values import Progress
@@ -46,6 +47,7 @@ class Daemon:
     def __init__(self, settings: Settings, once: bool, serve: Serve | None = None) -> None:
         self._settings = settings
         self._once = once
+        keep_little()
         self._assembly: Assembly = assemble(settings, once, serve)
         self._supervisor = Supervisor()
         self._started = time.monotonic()
