@@ -29,7 +29,8 @@ def requeue(
 ) -> None:
     """Put failed files back into the inbox, or dead letters back into their Kafka topic.
 
-    A dead letter is put back once, however often this is run. Ends with code 1 when something stayed.
+    A dead letter that was put back is not put back by another run, unless this one was killed or the broker
+    went away meanwhile. Ends with code 1 when something stayed.
     """
     from classifyd.settings import load
 

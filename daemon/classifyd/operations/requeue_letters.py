@@ -23,7 +23,12 @@ class LetterRequeued:
 
 def requeue_letters(letters: Letters, sender: Sender) -> Iterator[LetterRequeued]:
     """Sends each letter's record to its topic again, with its key, headers and value, and notes the letters
-    as seen, some at a time: another run does not repeat them, unless this one was killed before it noted.
+    as seen, some at a time: another run does not repeat them.
+
+    There is no transaction around both: it would need rights that nothing else here needs, and kafka-python's
+    transactional producer fails all that it holds with the error of one message that is too large. So a
+    record is put back at least once: again by the next run if this one was killed, or the broker went away,
+    between sending and noting. It then has two offsets, hence two rows and two messages.
 
     Letters that stay are noted too, for those behind them would be sent twice otherwise: no later run
     offers them. A header that was null comes back empty: kafka-python sends none that is null.

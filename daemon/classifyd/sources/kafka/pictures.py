@@ -20,6 +20,8 @@ _JSON = "application/cloudevents+json"
 # W3C Trace Context, section 3.2.
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _FORMAT = JSONFormat()
+_DETAIL_LENGTH = 400
+"""Characters of a detail that come from the record: it goes into the row, the log and the dead letter."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -67,4 +69,6 @@ def _parsed(parse: Callable[[], BaseCloudEvent]) -> BaseCloudEvent | Rejected:
 
 
 def _no_event(detail: str) -> Rejected:
-    return Rejected(Reason.NOT_AN_EVENT, f"not a CloudEvent with a picture: {printable(detail)}")
+    return Rejected(
+        Reason.NOT_AN_EVENT, f"not a CloudEvent with a picture: {printable(detail[:_DETAIL_LENGTH])}"
+    )

@@ -118,3 +118,8 @@ def test_the_traceparent_is_found_wherever_it_stands(headers, value):
 @pytest.mark.parametrize("wrong", [b"", b"00-xyz", b"\xff" * 55, TRACE.upper().encode()])
 def test_a_traceparent_that_is_none_is_left_out(wrong):
     assert picture([("traceparent", wrong)], b"\xff\xd8") == (b"\xff\xd8", None)
+
+
+def test_a_refusal_does_not_quote_a_whole_header():
+    refused, _ = picture([("content-type", b"application/cloudevents" + b"x" * 900_000)], b"")
+    assert len(refused.detail) < 600
