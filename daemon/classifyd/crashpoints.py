@@ -35,6 +35,8 @@ class Point(StrEnum):
     """The identity is committed; nobody has used it."""
 
     # The folder source takes a file.
+    FOLDER_TRIED = "folder-tried"
+    """A file that tries a folder out was made and renamed; it is still there."""
     INBOX_LOCKED = "inbox-locked"
     """This instance's lock is taken; what an earlier life claimed is not looked at."""
     CLAIM_TAKEN_OVER = "claim-taken-over"
@@ -85,6 +87,8 @@ class Point(StrEnum):
     """The sidecar is complete; its picture lies in the claim folder."""
     SIDECAR_WITHDRAWN = "sidecar-withdrawn"
     """The picture's place turned out to be taken; the sidecar is gone again."""
+    PLACE_FOLDER_MADE = "place-folder-made"
+    """The folder of the picture's place is there; nothing of the picture is in it."""
     FILE_LINKED = "file-linked"
     """The picture lies in its claim folder and at its place: two names of one file."""
     FILE_COPIED = "file-copied"
@@ -97,6 +101,8 @@ class Point(StrEnum):
     """Where links are missing: an empty file holds the picture's place."""
     PLACEHOLDER_MARKED = "placeholder-marked"
     """The placeholder says for which picture it stands; the picture lies in its claim folder."""
+    PLACEHOLDER_REMOVED = "placeholder-removed"
+    """The placeholder turned out to stand on another file system; the picture is not copied."""
     FILE_MOVED = "file-moved"
     """The picture lies at its place alone; its claim folder is still there."""
     FILE_DELETED = "file-deleted"

@@ -23,22 +23,33 @@ _STOPPING = (
 _MAKING = (Point.TABLES_MADE, Point.DATABASE_MIGRATED, Point.INSTANCE_INSERTED, Point.INSTANCE_MADE)
 _UPGRADING = (Point.BACKUP_WRITTEN, Point.BACKUP_NAMED, Point.BACKUP_MADE, Point.TABLES_MADE)
 _ONCE = frozenset(
-    {*_STOPPING, *_MAKING, *_UPGRADING, Point.INBOX_LOCKED, Point.CLAIM_TAKEN_OVER, Point.PARTITIONS_ASSIGNED}
+    {
+        *_STOPPING,
+        *_MAKING,
+        *_UPGRADING,
+        Point.FOLDER_TRIED,
+        Point.INBOX_LOCKED,
+        Point.CLAIM_TAKEN_OVER,
+        Point.PARTITIONS_ASSIGNED,
+    }
 )
 """Passed once in a life, or hardly ever more often."""
 _REJECTING = (Point.CONTENT_WRITTEN, Point.CONTENT_NAMED, Point.SIDECAR_WRITTEN, Point.SIDECAR_WITHDRAWN)
 _COPYING = (Point.FILE_COPIED, Point.COPY_NAMED, Point.COPY_SYNCED)
 _PLACING = (Point.PLACEHOLDER_MADE, Point.PLACEHOLDER_MARKED)
+_ACROSS = (Point.PLACEHOLDER_REMOVED, *_COPYING)
 _MOVING = (
     Point.CLAIM_FOLDER_MADE,
     Point.FILE_CLAIMED,
     Point.MOVE_BEGUN,
+    Point.PLACE_FOLDER_MADE,
     Point.FILE_LINKED,
     Point.FILE_MOVED,
     Point.CLAIM_FOLDER_REMOVED,
     *_REJECTING,
     *_COPYING,
     *_PLACING,
+    Point.PLACEHOLDER_REMOVED,
 )
 _OF_FILES = frozenset({Point.FILE_READ, Point.FILE_DELETED, *_MOVING})
 _OF_RECORDS = frozenset({Point.RECORDS_READ, Point.RECORDS_HELD, Point.RECORD_SETTLED})
@@ -169,19 +180,31 @@ class Plan:
     def _general(self) -> tuple[list[Point], list[int]]:
         """The points that any life of this world may pass, and how often each is picked."""
         variant = self.variant
-        particular: set[Point] = set()
+        particular = set(self._particular())
         never = {*_MAKING, *_UPGRADING} - {Point.DATABASE_MIGRATED, Point.INSTANCE_MADE}
-        never |= {Point.CLAIM_TAKEN_OVER, Point.SIDECAR_WITHDRAWN, Point.FILE_DELETED, *_COPYING, *_PLACING}
+        never |= {Point.CLAIM_TAKEN_OVER, Point.SIDECAR_WITHDRAWN, Point.FILE_DELETED, *_ACROSS, *_PLACING}
         if variant.after == "keep":
-            never |= {*_MOVING, Point.INBOX_LOCKED}
-        else:
-            particular |= {Point.CLAIM_TAKEN_OVER} if variant.heirs else set()
-            particular |= {Point.SIDECAR_WITHDRAWN} if variant.takers else set()
-            particular |= {Point.FILE_DELETED} if variant.after == "delete" else set()
-            particular |= set(_COPYING) if variant.failed_elsewhere or variant.done_elsewhere else set()
-            particular |= set() if variant.links else set(_PLACING)
+            never |= {*_MOVING, Point.INBOX_LOCKED, Point.FOLDER_TRIED}
+        if not variant.links:
+            never |= {Point.FILE_LINKED}
         points = sorted((set(Point) - never) | particular)
         return points, [_PARTICULAR if point in particular else 1 for point in points]
+
+    def _particular(self) -> Iterator[Point]:
+        """The points that only worlds like this one pass."""
+        variant = self.variant
+        if variant.after == "keep":
+            return
+        if variant.heirs:
+            yield Point.CLAIM_TAKEN_OVER
+        if variant.takers:
+            yield Point.SIDECAR_WITHDRAWN
+        if variant.after == "delete":
+            yield Point.FILE_DELETED
+        if not variant.links:
+            yield from _PLACING
+        if variant.failed_elsewhere or (variant.done_elsewhere and variant.after == "move"):
+            yield from _COPYING if variant.links else _ACROSS
 
     def _towards(self, point: Point) -> Iterator[Life]:
         """A life that is to end at a point, after one that ends so that this one can pass it."""
@@ -218,7 +241,9 @@ class Plan:
         if point in _OF_RECORDS:
             return Feed(Kind.SOUND, partition=draw.randrange(PARTITIONS))
         if point in _OF_FILES:
-            failing = point in _REJECTING or (point in _COPYING and not self.variant.done_elsewhere)
+            across = point in _ACROSS and self.variant.failed_elsewhere
+            within = point is Point.FILE_LINKED and self.variant.done_elsewhere
+            failing = point in _REJECTING or across or within
             return Feed(kind or (Kind.TEXT if failing else Kind.SOUND), name=draw.choice(NAMES))
         return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.names import encode_path
+from classifyd.crashpoints import Point, reached
 from classifyd.sources.folder.config import FolderConfig
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.people import current_user
@@ -84,6 +85,7 @@ def _try_out(folder: Path, target: Path) -> None:
     moved = target / f"{Path(path).name}.moved"
     try:
         Path(path).rename(moved)
+        reached(Point.FOLDER_TRIED)
     finally:
         for left in (Path(path), moved):
             with suppress(FileNotFoundError):

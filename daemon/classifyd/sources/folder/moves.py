@@ -29,6 +29,7 @@ def move(source: Path, target: Path, token: str) -> None:
     """
     source.lstat()
     _make_parent(target)
+    reached(Point.PLACE_FOLDER_MADE)
     if os.path.lexists(target):
         _finish(source, target, token)
         return
@@ -115,6 +116,7 @@ def _finish(source: Path, target: Path, token: str) -> None:
         copied = ours.st_dev != there.st_dev and ours.st_size == there.st_size
         if copied and filecmp.cmp(source, target, shallow=False):
             _temporary(target, token).unlink(missing_ok=True)
+            _sync_folder(target.parent)  # the earlier life may have ended before
             source.unlink()
             return
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
@@ -175,6 +177,7 @@ def _replace_placeholder(source: Path, target: Path, token: str) -> None:
         target.unlink()
         if error.errno != errno.EXDEV:
             raise
+        reached(Point.PLACEHOLDER_REMOVED)
         _copy(source, target, token)
         source.unlink()
 
