@@ -5,7 +5,7 @@ import os
 import resource
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -149,6 +149,32 @@ def small_disk(folder: Path, size: str = "4m") -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def disk_with_errors(folder: Path) -> Iterator[Callable[[], None]]:
+    """A disk of its own, and what makes the kernel put it to read-only under everybody's open files, as
+    after an error; called again it is repaired. Skips the test where this user may not have one."""
+    image = folder.with_name(f"{folder.name}.img")
+    folder.mkdir(parents=True)
+    with image.open("wb") as file:
+        file.truncate(32 << 20)
+    mount = ["mount", "-o", "loop", str(image), str(folder)]
+    for command in (["mkfs.ext4", "-q", "-F", str(image)], mount):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no file system may be mounted here: {done.stderr.strip()}")
+    unmount = ["umount", str(folder)]
+    steps = iter([[["mount", "-o", "remount,abort", str(folder)]], [unmount, mount]])
+
+    def next_step() -> None:
+        for command in next(steps):
+            subprocess.run(command, check=True)
+
+    try:
+        yield next_step
+    finally:
+        subprocess.run([*unmount, "--lazy"], check=True)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from tests.faults.conftest import Recovery
 from tests.faults.feeding import (
     BOUND,
     Feeder,
+    disk_with_errors,
     filled,
     no_larger_files,
     picture,
@@ -150,6 +151,31 @@ def test_a_database_that_may_not_be_written_any_more_is_waited_for(
     settles_again(feeder)
     recovered()
     sound_at_the_end(feeder)
+
+
+def test_a_disk_that_the_kernel_made_read_only_after_an_error_costs_a_restart_and_no_picture(
+    tmp_path: Path, recovery: Recovery
+) -> None:
+    """Such a disk cannot be written again before everybody has closed what lies on it."""
+    with disk_with_errors(tmp_path / "disk") as next_step:
+        database = tmp_path / "disk" / "classifyd.db"
+        daemon = DaemonProcess(tmp_path, {**SETTINGS, "CLASSIFYD_DATABASE__URL": f"sqlite:///{database}"})
+        daemon.database = database
+        with daemon:
+            feeder = Feeder(daemon)
+            feeder.drop("before.jpg")
+            feeder.wait_until_settled()
+            next_step()
+            feeder.drop(*(f"{number}.jpg" for number in range(20)))
+            feeder.wait_until_told("database", "may not be written", "mounted read-only")
+            feeder.wait_until_claimed(20)
+            assert daemon.stop() == 0
+            next_step()
+            recovered = recovery("the kernel made the database's disk read-only; with the daemon's restart")
+            daemon.start()
+            settles_again(feeder)
+            recovered()
+            sound_at_the_end(feeder)
 
 
 def test_a_database_that_was_moved_away_is_waited_for_until_it_is_put_back(

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from classifyd.sources.folder import claims as claiming
 from classifyd.sources.folder import locks
 from classifyd.sources.folder.claims import FILES_PER_CLAIM, Claims, kept, remove_empty
-from classifyd.sources.folder.files import Fingerprint
+from classifyd.sources.folder.files import Fingerprint, present
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.locks import InstanceLock, LocksMissing
 
@@ -75,14 +76,14 @@ def test_a_file_and_a_folder_of_one_name_get_claims_of_their_own(layout: Layout)
 def test_names_that_the_file_system_takes_for_one_get_claims_of_their_own(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename, lexists = os.rename, os.path.lexists
+    rename = os.rename
 
     def folded(path: Any) -> str:
         """Claims on a file system that tells no case."""
         return str(path).lower().replace(str(layout.claimed).lower(), str(layout.claimed))
 
     monkeypatch.setattr(os, "rename", lambda source, target: rename(source, folded(target)))
-    monkeypatch.setattr(os.path, "lexists", lambda path: lexists(folded(path)))
+    monkeypatch.setattr(claiming, "present", lambda path: present(Path(folded(path))))
     claims = make_claims(layout, "one")
     keys = []
     for name in ("cat.jpg", "CAT.jpg"):

@@ -395,3 +395,31 @@ def test_a_new_file_for_which_there_is_no_room_leaves_nothing_behind(
     with pytest.raises(OSError, match="No space"):
         write_new(target, b"content", "TOKEN")
     assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["at once", "repeated after a crash"])
+@pytest.mark.parametrize("world", [across, across_without_links])
+def test_a_copy_is_on_its_disk_before_the_original_goes(
+    monkeypatch: pytest.MonkeyPatch, world: World, source: Path, target: Path, copied: bool
+) -> None:
+    """Or a power loss could take both."""
+    world(monkeypatch)
+    if copied:
+        target.parent.mkdir(parents=True)
+        target.write_bytes(PICTURE)
+    done: list[Path] = []
+    unlink, fsync = Path.unlink, os.fsync
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        done.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    def unlinked(self: Path, missing_ok: bool = False) -> None:
+        unlink(self, missing_ok=missing_ok)
+        done.append(self)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "unlink", unlinked)
+    move(source, target, "TOKEN")
+    assert done[-1] == source
+    assert target.parent in done[:-1]
