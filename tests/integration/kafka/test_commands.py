@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from classifyd.cli import main
-from classifyd.core.messages import dead_letter
+from classifyd.core.messages import dead_letter, reduced
 from classifyd.core.values import Origin, Reason, Record, Rejected, Result, Source
 from tests.integration.kafka.support import consumed, make_topic, send_message
 
@@ -55,7 +55,7 @@ def test_requeue_puts_dead_letters_back_once(broker, classifyd):
     outcome = Rejected(Reason.EMPTY, "no bytes")
     result = Result("01BX5ZZKBKACTAV9WEVGEMMVRZ", origin, outcome, "m", None, 0, None, None, NOW, NOW)
     send_message(broker, dead_letter(result, Record(topic, 0, 0, b"cat.jpg", b"cat"), letters))
-    send_message(broker, dead_letter(result, Record(topic, 0, 0, None, b"dog"), letters, max_value_bytes=1))
+    send_message(broker, reduced(dead_letter(result, Record(topic, 0, 0, None, b"dog"), letters)))
     code, out, err = classifyd(topic, "requeue", "--dead-letters")
     assert (code, out.strip()) == (1, "1 put back, 1 left")
     assert "it does not carry the record that it came from" in err
