@@ -88,10 +88,10 @@ def soak(folder: Path, seconds: float, seed: int, latency_ratio: float) -> Soake
         except DaemonFailed as failed:
             return Soaked([str(failed)], ())
         running.stop_feeding()
-        violations, latencies = judge(running, began, ended, [outage.shadow(SHARE) for outage in outages])
-    violations += growth(before, after, timeline.all, RETENTION)
+        lost, latencies = judge(running, began, ended, [outage.shadow(SHARE) for outage in outages])
+    violations = growth(before, after, timeline.all, RETENTION)
     violations += [sentence for one in latencies if (sentence := one.violation(latency_ratio))]
-    return Soaked(violations, _summary(before, after, timeline.all, outages, latencies))
+    return Soaked([*violations, *lost], _summary(before, after, timeline.all, outages, latencies))
 
 
 def _paced(rates: dict[str, float]) -> dict[str, float]:
