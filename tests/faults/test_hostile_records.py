@@ -76,7 +76,7 @@ def test_a_bomb_stops_its_partition_alone_and_takes_no_memory(site):
         site.wait_for_rows(1)
         before = memory(site.daemon.pid, "VmRSS")
         producer.send(site.pictures, bytes(BOMB), partition=0).get(timeout=BOUND)
-    others_flow_past_it(site, "its batch is larger than 16777216 bytes once it is decompressed")
+    others_flow_past_it(site, "its batch is larger than 8388608 bytes once it is decompressed")
     assert memory(site.daemon.pid) - before < MEMORY
 
 
