@@ -12,8 +12,8 @@ from verification.kit.serving import faults
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
-SETTINGS = {"CLASSIFYD_ONCE_TIMEOUT": "3s", "CLASSIFYD_MODELS__RESNET__TIMEOUT": "1s"}
-"""A bound that a test can wait for: forty times less than the default."""
+SETTINGS = {"CLASSIFYD_ONCE_TIMEOUT": "6s", "CLASSIFYD_MODELS__RESNET__TIMEOUT": "1s"}
+"""A bound that a test can wait for: twenty times less than the default."""
 
 
 @pytest.fixture
