@@ -10,7 +10,7 @@ POOLS = 2
 
 
 def keep_little(environment: Mapping[str, str] = os.environ) -> bool:
-    """Has glibc's malloc keep few pools of memory; returns whether it does. To be called before threads are.
+    """Has glibc's malloc keep few pools of memory; returns whether it does. Call it before threads start.
 
     Left to itself it has eight pools a core, and each keeps tens of megabytes free once a backlog was worked
     off: the process would grow with every outage, though nothing in it does. Where the environment tunes
