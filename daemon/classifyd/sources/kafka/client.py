@@ -93,6 +93,25 @@ def rewind(consumer: KafkaConsumer, where: TopicPartition, offset: int | None = 
     return True
 
 
+def resume_at(consumer: KafkaConsumer, where: TopicPartition, offset: int) -> bool:
+    """Has a partition read from an offset on; False when it is not ours any more, as in `rewind`."""
+    try:
+        consumer.seek(where, offset)
+    except (ValueError, KeyError):
+        return False
+    return True
+
+
+def forget_answers(consumer: KafkaConsumer) -> None:
+    """Has the group's offsets asked for anew; on kafka-python's I/O thread.
+
+    kafka-python 3.0.12 keeps an answer that nobody waited for to the end, for whoever asks about the same
+    partitions next. When another member had them meanwhile, that is out of date: what had no offset then
+    would begin at its first record again.
+    """
+    consumer._coordinator._offset_fetch_futures.clear()
+
+
 def incarnation(consumer: KafkaConsumer, topic: str) -> str | None:
     """The id that a topic got when it was created (KIP-516); None where the broker tells none."""
     topic_id = consumer._cluster.topic_id(topic)

@@ -112,6 +112,7 @@ class Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         await self._commits.revoke()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        client.forget_answers(self._consumer)
         held = {partition.where for partition in self._partitions.all()}
         new = self._partitions.assign(assigned)
         reached(Point.PARTITIONS_ASSIGNED)

@@ -120,8 +120,14 @@ class Session:
             partition.ready = self._reset(partition.where, "the topic was deleted and created again")
         else:
             partition.committed = committed.offset
-            partition.ready = True
+            partition.ready = client.resume_at(self._consumer, partition.where, committed.offset)
         return True
+
+    def _greet_again(self, without_offset: Collection[TopicPartition]) -> None:
+        """kafka-python says so of partitions, too, that were assigned while it asked about others."""
+        for where in without_offset:
+            if (partition := self._partitions.get(where)) is not None:
+                partition.ready = False
 
     def _poll(self) -> dict[TopicPartition, list[Any]]:
         client.keep_joining(self._consumer)
@@ -131,8 +137,7 @@ class Session:
                 self._stop_at(unreadable)
             return records
         except NoOffsetForPartitionError as error:
-            for where in error.args[0]:
-                client.rewind(self._consumer, where)
+            self._greet_again(error.args[0])
         except OffsetOutOfRangeError as error:
             for where, offset in error.args[0].items():
                 self._restart(where, f"offset {offset} is gone, as retention or a new log has it")

@@ -1,6 +1,7 @@
 """Commits and rebalances, with a consumer that answers as told."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from kafka import TopicPartition
@@ -23,6 +24,7 @@ class FakeConsumer:
         self.sent = []
         self.callbacks = []
         self.halted = []
+        self._coordinator = SimpleNamespace(_offset_fetch_futures={frozenset({A}): "no offset"})
 
     def commit_async(self, offsets, callback):
         self.sent.append(offsets)
@@ -133,6 +135,7 @@ def test_new_partitions_start_paused_and_those_given_back_run_on(consumer, parti
     asyncio.run(rebalances.on_partitions_assigned({A, added}))
     assert consumer.halted == [added]
     assert (partitions.get(A), partitions.get(B), rebalances.joined) == (kept, None, True)
+    assert consumer._coordinator._offset_fetch_futures == {}
 
 
 def test_lost_partitions_are_dropped_without_a_commit(consumer, partitions, commits, told):

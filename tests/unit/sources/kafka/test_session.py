@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from kafka import TopicPartition
 from kafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.structs import OffsetAndMetadata
 
 from classifyd.sources.kafka import client
 from classifyd.sources.kafka.config import KafkaConfig
@@ -20,6 +21,7 @@ class FakeConsumer:
     def __init__(self):
         self.answer = None
         self.rewound = []
+        self.sought = {}
         self.commits = {}
         self.flowing = set()
         self._fetcher = SimpleNamespace(_next_partition_records=None, _next_in_line_exception_metadata=None)
@@ -46,6 +48,11 @@ class FakeConsumer:
         if where != B:
             raise ValueError(f"Unassigned partition: {where}")
         self.rewound.append(where)
+
+    def seek(self, where, offset):
+        if where != B:
+            raise ValueError(f"Unassigned partition: {where}")
+        self.sought[where] = offset
 
     def position(self, where, **_options):
         self._look_up(where)
@@ -87,10 +94,19 @@ def test_what_was_taken_away_is_neither_resumed_nor_paused_nor_rewound(session, 
     assert consumer.flowing == {B}
 
 
-def test_the_others_without_an_offset_begin_at_their_first_record(session, consumer):
+@pytest.mark.parametrize(
+    ("committed", "rewound", "sought"), [(None, [B], {}), (OffsetAndMetadata(5, "", -1), [], {B: 5})]
+)
+def test_one_that_is_said_to_have_no_offset_begins_at_its_first_record_only_if_that_is_so(
+    session, consumer, committed, rewound, sought
+):
+    for partition in session._partitions.all():
+        partition.ready = True
+    consumer.commits[B] = committed
     consumer.answer = NoOffsetForPartitionError([A, B])
     assert session._poll() == {}
-    assert consumer.rewound == [B]
+    session._pace(flowing=True)
+    assert (consumer.rewound, consumer.sought) == (rewound, sought)
 
 
 def test_the_others_whose_offset_is_gone_begin_again(session, consumer):
