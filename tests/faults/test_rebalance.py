@@ -119,6 +119,13 @@ def test_what_a_killed_daemon_had_begun_is_no_stranger_where_another_one_did_it_
     assert copies.without_remains(folders, []) == (replace(folders, done=[], failed=[whole, half]), 0)
 
 
+def test_half_a_sidecar_is_no_stranger_where_the_other_daemon_chose_the_same_place():
+    twice = copies.pairs([put_away("one", 3, BEGUN), put_away("two", 5, BEGUN)])
+    whole, half = Found(BEGUN, "a" * 64), Found(FAILED / ".one-3.tmp", "b" * 64)
+    less, remains = copies.without_remains(Folders((), (), (whole, half), SIDECARS), twice)
+    assert (less.failed, less.sidecars, remains) == ([whole], SIDECARS, 1)
+
+
 def test_the_second_link_that_a_killed_daemon_had_made_is_none_if_the_picture_is_where_the_other_put_it():
     twice = copies.pairs([put_away("one", 3, BEGUN), put_away("two", 5, AGAIN)])
     both = [Found(BEGUN, "a" * 64), Found(AGAIN, "a" * 64)]

@@ -98,9 +98,11 @@ def without_remains(folders: Folders, found: Iterable[Pair]) -> tuple[Folders, i
     remains: set[Path] = set()
     for pair in found:
         first, again = pair.first.row, pair.again.row
-        if first.stored is None or first.stored == again.stored:
+        if first.stored is None:
             continue
         remains.add(first.stored.with_name(f".{first.id}.tmp"))
+        if first.stored == again.stored:
+            continue
         if first.stored not in places[first.sha256 or ""]:
             remains.add(Path(f"{first.stored}{SIDECAR}"))
         elif len(places[first.sha256 or ""]) > 1:
