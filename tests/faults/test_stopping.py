@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import signal
 import sqlite3
 import threading
@@ -65,6 +66,16 @@ def unsteady(broker: Broker) -> Iterator[Broker]:
         yield running
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures below a folder, from which a daemon may be moving them just now."""
+    return [
+        Path(where, name)
+        for where, _folders, names in os.walk(folder)
+        for name in names
+        if name.endswith(".jpg")
+    ]
+
+
 class Busy(Site):
     """A site that has more to do than it can, from all three sources."""
 
@@ -75,6 +86,7 @@ class Busy(Site):
             "MODELS__RESNET__URL": model_url,
             "MODELS__RESNET__LABELS": str(bundled_model("resnet_cifar10") / "labels.txt"),
             "MODELS__RESNET__MAX_BATCH": "4",
+            "KAFKA__INPUT__COMMIT_INTERVAL": "10m",  # what is committed is committed by stopping
             **more,
         }
         super().__init__(folder, broker, {f"CLASSIFYD_{name}": value for name, value in settings.items()})
@@ -99,14 +111,20 @@ class Busy(Site):
         return sum(row.source == source for row in evidence.rows(self.daemon.database))
 
     @property
+    def worked_off(self) -> bool:
+        """Whether everything is recorded and published, and every file put away."""
+        return (
+            self.rows_of("folder") >= len(self.dropped)
+            and self.rows_of("kafka") >= len(self.produced)
+            and not evidence.unpublished(self.daemon.database)
+            and not pictures_in(self.daemon.inbox)
+        )
+
+    @property
     def claimed_keys(self) -> set[str]:
         """The origins of the files that are claimed."""
         claimed = self.daemon.inbox / ".classifyd" / "claimed"
-        return {
-            "folder:" + "/".join(path.relative_to(claimed).parts[1:])
-            for path in claimed.rglob("*")
-            if path.is_file()
-        }
+        return {"folder:" + "/".join(path.relative_to(claimed).parts[1:]) for path in pictures_in(claimed)}
 
     def committed(self) -> dict[int, int]:
         """By partition the committed offset; waits for a broker that has just come back."""
@@ -214,9 +232,10 @@ def finished_by_the_next_start(site: Busy, clients: Clients, unfinished: set[str
     """What was claimed is recorded under the same keys, what was recorded stands, and nothing is missing."""
     before = {row.id: row for row in evidence.rows(site.daemon.database)}
     site.daemon.start()
-    site.wait_until_whole()
+    site.daemon.wait_until(lambda: site.worked_off, BOUND, "worked off")
     assert site.daemon.stop() == 0
     rows = evidence.rows(site.daemon.database)
+    assert site.committed() == site.first_without_a_row()
     assert unfinished <= {row.origin for row in rows}
     assert before.items() <= {row.id: row for row in rows}.items()
     assert site.violations() == []
