@@ -1,11 +1,16 @@
-"""What the tests share that need a real broker."""
+"""What all tests share: the real broker, and properties that are never judged by the clock."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from verification.kit.broker import Broker, BrokerMissing, temporary_broker
+
+# A machine with other work to do is slow, and no property is false for that.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

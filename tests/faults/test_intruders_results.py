@@ -161,7 +161,7 @@ def test_a_query_that_is_none_is_answered_all_the_same(daemon, query):
     assert answer.status == 200 or answer.is_problem
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(
     filters=st.dictionaries(
         st.sampled_from([key for key in FILTERS if key not in ("since", "until")]),

@@ -25,7 +25,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", world.app)
 
 
 @schema.parametrize()
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case):
     case.call_and_validate()
     assert world.inlet.all_released()

@@ -98,7 +98,7 @@ def test_reduction_is_antialiased() -> None:
     assert np.abs(pixels.astype(int) - 127).max() <= 3  # every stripe counts; sampling would give 0 or 255
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.tuples(st.integers(1, 400), st.integers(1, 400)), st.sampled_from([{}, {"resize": 8, "crop": 8}]))
 def test_every_shape_of_picture_fits(size: tuple[int, int], wanted: dict[str, object]) -> None:
     assert decoded(pixelator(**wanted), jpeg("red", size)).shape == (8, 8, 3)
