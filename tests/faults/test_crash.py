@@ -7,6 +7,7 @@ import pytest
 
 from classifyd.crashpoints import Point
 from verification.faults.crash.__main__ import planned, run
+from verification.faults.crash.lane import Report
 from verification.faults.crash.pictures import MAX_BYTES, Kind, picture
 from verification.faults.crash.plan import Plan
 from verification.faults.crash.zygote import Zygote
@@ -20,7 +21,8 @@ BOUND = 60.0
 @pytest.mark.kafka
 @pytest.mark.timeout(1800)
 def test_nothing_is_lost_and_nothing_done_twice_in_300_rounds_of_crashes(broker, tmp_path):
-    total = run(broker.bootstrap_servers, SEED, planned(ROUNDS), LANES, tmp_path)
+    total = Report()
+    run(broker.bootstrap_servers, SEED, planned(ROUNDS), LANES, tmp_path, total.add)
     assert total.broken == []
     assert total.rounds == ROUNDS
     assert total.hits.total() >= ROUNDS, "too few lives ended at their points"

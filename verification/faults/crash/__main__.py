@@ -8,7 +8,8 @@ each death, too, it is checked that nothing is gone and no offset passes a recor
 (folder, database, topics) lasts for some rounds; several worlds are played side by side.
 
 The seed decides worlds, rounds, points and pictures; which thread runs when it does not. `--world N` plays
-that world of a seed alone. Ends with 1 when a promise was broken; the world's folder is kept then.
+that world of a seed alone. Ends with 1 when a promise was broken; the world's folder is kept then. Ctrl-C
+ends it early, with the table of what was hit by then.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import Queue
@@ -31,7 +32,7 @@ from verification.faults.crash.site import Address
 from verification.kit.broker import temporary_broker
 from verification.kit.instant import instant_server
 
-SILENCE = 600.0
+SILENCE = 1800.0
 """Seconds without a word from any lane after which something hangs."""
 
 
@@ -50,10 +51,14 @@ def main() -> int:
     if arguments.world is not None:
         worlds = [(arguments.world, ROUNDS_PER_WORLD)]
     began = time.monotonic()
-    with temporary_broker() as broker:
-        total = run(
-            broker.bootstrap_servers, arguments.seed, worlds, arguments.lanes, arguments.keep, say=True
-        )
+    total = Report()
+
+    def told(report: Report) -> None:
+        total.add(report)
+        print(f"{time.strftime('%H:%M:%S')} {total}", *report.broken, sep="\n", flush=True)
+
+    with temporary_broker() as broker, suppress(KeyboardInterrupt):
+        run(broker.bootstrap_servers, arguments.seed, worlds, arguments.lanes, arguments.keep, told)
     print(table(total))
     print(f"{total}, {total.pictures} pictures, {total.duplicates} messages sent again")
     print(f"seed {arguments.seed}, {time.monotonic() - began:.0f} s")
@@ -69,10 +74,15 @@ def planned(rounds: int) -> list[tuple[int, int]]:
 
 
 def run(
-    servers: str, seed: int, worlds: list[tuple[int, int]], lanes: int, keep: Path, *, say: bool = False
-) -> Report:
-    """Plays the worlds against the broker at `servers`, `lanes` at a time, in folders below `keep`."""
-    total = Report()
+    servers: str,
+    seed: int,
+    worlds: list[tuple[int, int]],
+    lanes: int,
+    keep: Path,
+    told: Callable[[Report], None],
+) -> None:
+    """Plays the worlds against the broker at `servers`, `lanes` at a time, in folders below `keep`; `told` is
+    called with what came of each."""
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         folder = stack.enter_context(_folder(keep))
@@ -90,16 +100,12 @@ def run(
             for process in processes:
                 process.start()
             for _ in worlds:
-                report = _next(reports, processes)
-                total.add(report)
-                if say:
-                    _tell(total, report)
+                told(_next(reports, processes))
             for process in processes:
                 process.join(SILENCE)
         finally:
             for process in processes:
                 process.terminate()
-    return total
 
 
 def table(total: Report) -> str:
@@ -107,18 +113,6 @@ def table(total: Report) -> str:
     lines = [f"{'point':26} {'hit':>6} {'not passed':>10}"]
     lines += [f"{point:26} {total.hits[point]:6} {total.missed[point]:10}" for point in Point]
     return "\n".join(lines)
-
-
-def never_hit(total: Report) -> list[Point]:
-    """The points that no life ended at: in a long run, a defect of this harness."""
-    return [point for point in Point if not total.hits[point]]
-
-
-def _tell(total: Report, report: Report) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {total}")
-    for told in report.broken:
-        print(told)
-    sys.stdout.flush()
 
 
 def _next(reports: "Queue[Report]", processes: list[SpawnProcess]) -> Report:

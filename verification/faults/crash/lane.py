@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from verification.faults.crash.plan import Plan
+from verification.faults.crash.plan import Plan, Round
 from verification.faults.crash.site import Address, Site
 from verification.faults.crash.world import Violated, World
 from verification.faults.crash.zygote import Zygote
@@ -27,6 +27,14 @@ class Report:
     def __str__(self) -> str:
         deaths = self.hits.total()
         return f"{self.rounds} rounds, {self.lives} lives, {deaths} crashes, {len(self.broken)} violations"
+
+    def count(self, world: World) -> None:
+        """Counts a world in."""
+        self.lives += world.lives
+        self.pictures += world.feeder.expected
+        self.duplicates += world.duplicates
+        self.hits += world.hits
+        self.missed += world.missed
 
     def add(self, other: "Report") -> None:
         """Counts another one's in."""
@@ -51,28 +59,28 @@ def play(
 def _play_world(site: Site, zygote: Zygote, seed: int, number: int, rounds: int) -> Report:
     report = Report()
     plan = Plan(seed, number)
-    world = World(plan, f"crash-{seed}-{number}-{uuid4().hex[:6]}", site, zygote)
     try:
-        for one in plan.rounds(rounds):
-            report.rounds += 1
-            try:
-                world.play(one)
-            except Exception as error:  # noqa: BLE001 - told with its round; the world stays as it is
-                report.broken.append(_told(seed, number, report.rounds, world, one, error))
-                zygote.kill()
-                break
-    finally:
-        world.close()
+        with World(plan, f"crash-{seed}-{number}-{uuid4().hex[:6]}", site, zygote) as world:
+            for one in plan.rounds(rounds):
+                report.rounds += 1
+                try:
+                    world.play(one)
+                except Exception as error:  # noqa: BLE001 - told with its round; the world stays as it is
+                    report.broken.append(_told(seed, number, report.rounds, world, one, error))
+                    break
+            report.count(world)
+    except Exception as error:  # noqa: BLE001 - no world's end may end the others
+        report.broken.append(f"seed {seed}, world {number}: {''.join(traceback.format_exception(error))}")
     if not report.broken:
         world.remove()
-    report.lives, report.pictures = world.lives, len(world.inputs.dropped) + len(world.inputs.produced)
-    report.duplicates, report.hits, report.missed = world.duplicates, world.hits, world.missed
     return report
 
 
-def _told(seed: int, number: int, round_number: int, world: World, one: object, error: Exception) -> str:
+def _told(seed: int, number: int, round_number: int, world: World, one: Round, error: Exception) -> str:
     what = str(error) if isinstance(error, Violated) else "".join(traceback.format_exception(error))
+    lives = "\n".join(f"  {life.point}:{life.passing} {life}" for life in one.lives)
     return (
         f"seed {seed}, world {number}, round {round_number}, life {world.lives}, kept in {world.folder}\n"
-        f"  {world.variant}\n  {one}\n" + "\n".join(f"  {line}" for line in what.splitlines())
+        + "\n".join(f"  {line}" for line in what.splitlines())
+        + f"\n  {world.variant}\n{lives}"
     )

@@ -6,6 +6,8 @@ import signal
 import time
 from collections import Counter
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from verification.faults import evidence, oracle
 from verification.faults.crash.feeding import Feeder
@@ -60,17 +62,13 @@ class World:
         self._letters = TopicReader(site.connection, self._dead_letters)
         self._messages: list[evidence.Message] = []
         self._dead: list[evidence.Message] = []
-        self._feeder = Feeder(self.variant, self._inbox, staging, site, self._input)
+        self.feeder = Feeder(self.variant, self._inbox, staging, site, self._input)
         self._taker = Taker(random.Random(name))
         self._stand_ins = [] if self.variant.links else ["no-links"]
         self._heirs = 0
         self.hits: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.lives = 0
-
-    @property
-    def inputs(self) -> Inputs:
-        return self._feeder.inputs
 
     @property
     def duplicates(self) -> int:
@@ -91,8 +89,14 @@ class World:
         self._end(orderly=one.orderly)
         self._check_dead()
 
-    def close(self) -> None:
-        """Leaves nothing behind at the broker."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leaves no process, and nothing at the broker."""
+        self._zygote.kill()
         self._outcomes.close()
         self._letters.close()
         self._site.delete_topics(self._topics)
@@ -105,10 +109,10 @@ class World:
     # Lives.
 
     def _crash(self, life: Life) -> None:
-        self._feeder.feed(life.early)
+        self.feeder.feed(life.early)
         self._start({"CLASSIFYD_CRASH_AT": f"{life.point}:{life.passing}"})
         status = self._zygote.ended(life.patience if life.late else 0.0)
-        self._feeder.feed(life.late)
+        self.feeder.feed(life.late)
         began = time.monotonic()
         while status is None and not self._enough(life, time.monotonic() - began):
             status = self._zygote.ended(_LOOK)
@@ -211,8 +215,8 @@ class World:
     def _open(self) -> list[str]:
         """What is not worked off yet."""
         rows = evidence.rows(self._database)
-        if len(rows) < self._feeder.expected:
-            return [f"{len(rows)} rows of {self._feeder.expected}"]
+        if len(rows) < self.feeder.expected:
+            return [f"{len(rows)} rows of {self.feeder.expected}"]
         if waiting := evidence.unpublished(self._database):
             return [f"{waiting} messages in the outbox"]
         if self.variant.after != "keep" and (left := self._files(self._inbox)):
@@ -220,7 +224,7 @@ class World:
         committed = self._committed()
         return [
             f"partition {partition}: committed at {committed.get(partition)}, its end is {end}"
-            for partition, end in self._feeder.ends.items()
+            for partition, end in self.feeder.ends.items()
             if committed.get(partition, 0) < end
         ]
 
@@ -229,10 +233,10 @@ class World:
         committed = self._committed()
         rows = evidence.rows(self._database)
         gone = {row.sha256 for row in rows if self.variant.after == "delete" and row.status == "classified"}
-        kept = tuple(file for file in self.inputs.dropped if file.sha256 not in gone)
+        kept = tuple(file for file in self.feeder.inputs.dropped if file.sha256 not in gone)
         self._refuse(
-            oracle.offsets(self.inputs, rows, committed)
-            + oracle.rows_under_way(self.inputs, rows)
+            oracle.offsets(self.feeder.inputs, rows, committed)
+            + oracle.rows_under_way(self.feeder.inputs, rows)
             + oracle.files_under_way(Inputs(dropped=kept), self._folders())
             + self._taker.overwritten()
         )
@@ -243,11 +247,11 @@ class World:
         self._messages += self._outcomes.read()
         self._dead += self._letters.read()
         self._refuse(
-            oracle.offsets(self.inputs, rows, committed)
-            + oracle.rows_at_rest(self.inputs, rows)
-            + oracle.files_at_rest(self.inputs, rows, self._folders(), self.variant.after)
+            oracle.offsets(self.feeder.inputs, rows, committed)
+            + oracle.rows_at_rest(self.feeder.inputs, rows)
+            + oracle.files_at_rest(self.feeder.inputs, rows, self._folders(), self.variant.after)
             + oracle.messages(rows, self._messages)
-            + oracle.dead_letters(self.inputs, rows, self._dead)
+            + oracle.dead_letters(self.feeder.inputs, rows, self._dead)
             + self._taker.overwritten()
         )
 
