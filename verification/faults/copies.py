@@ -70,9 +70,9 @@ def pairs(copies: Iterable[Copy]) -> list[Pair]:
 
 
 def cause(pair: Pair, ends: Iterable[End]) -> Cause:
-    """What happened to the first daemon before the other received the picture, last of all."""
-    between = [end for end in ends if end.instance == pair.first.instance and _lies_between(end, pair)]
-    return max(between, key=lambda end: end.began).cause if between else "rebalanced"
+    """The worst that happened to the first daemon before the other received the picture."""
+    between = {end.cause for end in ends if end.instance == pair.first.instance and _lies_between(end, pair)}
+    return "killed" if "killed" in between else "stopped" if "stopped" in between else "rebalanced"
 
 
 def unexplained_files(found: Iterable[Pair], ends: Sequence[End]) -> list[str]:
