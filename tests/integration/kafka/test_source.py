@@ -53,12 +53,22 @@ def members(broker, group):
     return sum(bool(member["member_assignment"]["assigned_partitions"]) for member in described["members"])
 
 
+def test_health_is_told_however_rarely_offsets_are_committed(broker, names):
+    topic, group = make_topic(broker, names[0], partitions=1), names[1]
+    send_all(broker, topic, [b"picture"])
+    with running(broker, topic, group, commit_interval=600.0) as one:
+        one.wait_for(1)
+        wait_until(lambda: one.part.told == [None], "it is told to be well")
+        one.settle_all()
+    assert committed(broker, group, topic) == {0: 1}
+
+
 def test_every_record_is_delivered_once_and_committed_when_settled(broker, names):
     topic, group = make_topic(broker, names[0]), names[1]
     send_all(broker, topic, [b"picture %d" % number for number in range(200)])
     with running(broker, topic, group) as one:
         deliveries = one.wait_for(200)
-        assert one.part.told == [None]
+        wait_until(lambda: one.part.told == [None], "it is told to be well")
         one.settle_all()
         wait_until(lambda: committed(broker, group, topic) == ends(broker, topic), "the last commit")
         wait_until(lambda: one.source.waiting == 0, "nothing waiting")

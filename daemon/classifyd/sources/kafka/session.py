@@ -30,6 +30,8 @@ from classifyd.telemetry.kafka import OffsetReset, RecordsSkipped
 
 POLL = 0.1
 """Seconds that a turn waits for records, and for credit: how soon a request to stop is seen."""
+TEND_EVERY = 1.0
+"""Seconds between two looks at its health and at what is left, at most, however rarely it commits."""
 ANSWER = 5.0
 """Seconds that a question to the broker may take."""
 CLOSE = 2.0
@@ -62,6 +64,7 @@ class Session:
         self._partitions = Partitions()
         self._commits = Commits(consumer, config.topic, self._partitions)
         self._rebalances = Rebalances(consumer, config.topic, self._partitions, self._commits)
+        self._tend_due = 0.0
         self._commit_due = 0.0
         self._well_at = time.monotonic()
         self.waiting = 0
@@ -75,9 +78,9 @@ class Session:
         while not stopping():
             self._pace(flowing=self._handover.deliver(POLL))
             self._take(self._poll())
-            if time.monotonic() >= self._commit_due:
-                self._commit_due = time.monotonic() + self._config.commit_interval
-                self._tend()
+            if (now := time.monotonic()) >= self._tend_due:
+                self._tend_due = now + min(TEND_EVERY, self._config.commit_interval)
+                self._tend(now)
                 if self._once and self._finished():
                     return
 
@@ -213,14 +216,16 @@ class Session:
             emit(OffsetReset(topic=where.topic, partition=where.partition, reason=reason))
         return done
 
-    def _tend(self) -> None:
-        """What is done once per commit interval."""
+    def _tend(self, now: float) -> None:
+        """What is done now and then, and the commit when it is due."""
         if client.fenced(self._consumer):
             raise FencedInstanceIdError
         for partition in self._partitions.all():
             if partition.ready and partition.idle and (position := self._position(partition)) is not None:
                 partition.advance(position)
-        self._commits.start()
+        if now >= self._commit_due:
+            self._commit_due = now + self._config.commit_interval
+            self._commits.start()
         self._measure()
         self._report()
 
