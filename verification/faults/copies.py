@@ -14,9 +14,9 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal
 
-from verification.faults.evidence import SIDECAR, Row
+from verification.faults.evidence import SIDECAR, Folders, Row
 from verification.faults.grouplog import Commit, Event
-from verification.faults.oracle import Folders, Produced
+from verification.faults.oracle import Produced
 
 Cause = Literal["killed", "stopped", "rebalanced"]
 _NEVER = 2**63

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +18,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 SIDECAR = ".error.json"
 CLAIMS = ".classifyd"
 LOCKS = ".lock"
+TRIAL = ".classifyd-check-"
+"""How the names begin of what a start tries a folder out with; one that was killed meanwhile leaves it, and
+one that comes a minute later or more removes it."""
+SILENCE = 120.0
+"""Seconds without a record, where one must come, after which the broker is taken for gone."""
 
 _COLUMNS = (
     "id, origin, source, status, path, stored_path, topic, partition, offset, sha256, error_code,"
@@ -56,6 +63,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Folders:
+    """The files below each folder."""
+
+    inbox: Sequence[Found]
+    done: Sequence[Found]
+    failed: Sequence[Found]
+    sidecars: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A record of the output topic, or of the dead-letter topic."""
 
@@ -77,16 +94,23 @@ class Message:
 
 def rows(database: Path) -> list[Row]:
     """All results, oldest first; none while there is no table. The daemon may run meanwhile."""
-    return [Row(*row) for row in _select(database, f"SELECT {_COLUMNS} FROM results ORDER BY id")]
+    return [Row(*row) for row in select(database, f"SELECT {_COLUMNS} FROM results ORDER BY id")]
 
 
 def unpublished(database: Path) -> int:
     """How many rows of the outbox wait."""
-    found = _select(database, "SELECT count(*) FROM outbox WHERE published_at IS NULL")
+    found = select(database, "SELECT count(*) FROM outbox WHERE published_at IS NULL")
     return int(found[0][0]) if found else 0
 
 
-def _select(database: Path, query: str) -> list[tuple[Any, ...]]:
+def instance(database: Path) -> str | None:
+    """The name that the daemon of a database gave itself; None while it has none."""
+    found = select(database, "SELECT id FROM instance")
+    return str(found[0][0]) if found else None
+
+
+def select(database: Path, query: str) -> list[tuple[Any, ...]]:
+    """Reads the file, whoever writes it; nothing while there is no table."""
     if not database.exists():
         return []
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)
@@ -100,10 +124,40 @@ def _select(database: Path, query: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
+def folders(inbox: Path, done: Path, failed: Path) -> Folders:
+    """What lies in a daemon's folders, while nobody moves it."""
+    return Folders(files(inbox), files(done), files(failed), frozenset(sidecars(failed)))
+
+
 def files(folder: Path) -> list[Found]:
-    """The regular files below a folder, less sidecars and the locks of instances. Only while nobody moves
-    them, or with the understanding that one under way may be missed."""
-    return [Found(path, sha256(path.read_bytes())) for path in _walk(folder)]
+    """The `paths` below a folder with what they hold, less those that somebody moves just now."""
+    found: list[Found] = []
+    for path in paths(folder):
+        with suppress(FileNotFoundError):
+            found.append(Found(path, sha256(path.read_bytes())))
+    return found
+
+
+def paths(folder: Path) -> Iterator[Path]:
+    """The files below a folder, less sidecars and the locks of instances. Daemons may move them meanwhile:
+    `os.walk`, unlike `rglob`, bears that folders vanish."""
+    for where, _folders, names in os.walk(folder):
+        for name in names:
+            path = Path(where, name)
+            lock = name.endswith(LOCKS) and path.parent.name == CLAIMS
+            if not lock and not name.endswith(SIDECAR):
+                yield path
+
+
+def claims(inbox: Path) -> list[Path]:
+    """The claimed files."""
+    return list(paths(inbox / CLAIMS / "claimed"))
+
+
+def claimed_keys(inbox: Path) -> set[str]:
+    """The origins of the claimed files, whose names need no encoding."""
+    claimed = inbox / CLAIMS / "claimed"
+    return {"folder:" + "/".join(path.relative_to(claimed).parts[1:]) for path in claims(inbox)}
 
 
 def sidecars(folder: Path) -> set[Path]:
@@ -113,15 +167,6 @@ def sidecars(folder: Path) -> set[Path]:
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for where, _folders, names in os.walk(folder):
-        for name in names:
-            path = Path(where, name)
-            lock = name.endswith(LOCKS) and path.parent.name == CLAIMS
-            if not lock and not name.endswith(SIDECAR):
-                yield path
 
 
 class TopicReader:
@@ -149,11 +194,15 @@ class TopicReader:
         return [Message(dict(one.headers), one.key, one.value) for one in self.records()]
 
     def records(self) -> Iterator[Any]:
-        """As `read`, one by one as kafka-python gives them."""
+        """As `read`, one by one as kafka-python gives them. Raises TimeoutError when none comes any more."""
         ends = self._consumer.end_offsets(self._partitions)
+        heard = time.monotonic()
         while any(self._consumer.position(where) < ends[where] for where in self._partitions):
             for records in self._consumer.poll(timeout_ms=1000).values():
                 yield from records
+                heard = time.monotonic()
+            if time.monotonic() - heard > SILENCE:
+                raise TimeoutError(f"no record of {self._partitions} came for {SILENCE:.0f} s")
 
     def close(self) -> None:
         self._consumer.close()

@@ -2,22 +2,17 @@
 
 import random
 import signal
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from verification.faults import evidence
 from verification.faults.copies import Cause, Copy, End
-from verification.faults.oracle import Folders
+from verification.faults.evidence import Folders
 from verification.kit.daemon import START_BOUND, DaemonProcess
 
 LOOK_EVERY = 0.05
-PROBE = ".classifyd-check-"
-"""How the names begin of what a start tries a folder out with; one that was killed meanwhile leaves it, and
-one that comes a minute later or more removes it."""
 
 
 @dataclass(slots=True)
@@ -60,13 +55,8 @@ class Member:
 
     @property
     def instance(self) -> str | None:
-        """The name it gave itself in its database; None while it has none."""
-        try:
-            with closing(sqlite3.connect(f"file:{self.daemon.database}?mode=ro", uri=True)) as connection:
-                found = connection.execute("SELECT id FROM instance").fetchone()
-        except sqlite3.OperationalError:  # killed before it had made its tables
-            return None
-        return None if found is None else str(found[0])
+        """The name it gave itself; None where it was killed before."""
+        return evidence.instance(self.daemon.database)
 
     def _terminate(self) -> None:
         self.daemon.signal(signal.SIGTERM)
@@ -159,12 +149,9 @@ class Fleet:
     @property
     def folders(self) -> Folders:
         """What lies in the common folders; while no daemon runs."""
-        return Folders(
-            inbox=[file for file in evidence.files(self.inbox) if not file.path.name.startswith(PROBE)],
-            done=evidence.files(self.done),
-            failed=evidence.files(self.failed),
-            sidecars=frozenset(evidence.sidecars(self.failed)),
-        )
+        found = evidence.folders(self.inbox, self.done, self.failed)
+        inbox = [file for file in found.inbox if not file.path.name.startswith(evidence.TRIAL)]
+        return replace(found, inbox=inbox)
 
     @property
     def ends(self) -> list[End]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from verification.faults.evidence import TopicReader
 
 TOPIC = "__consumer_offsets"
 _OFFSET_KEYS = (0, 1)
@@ -39,25 +39,18 @@ class Generation:
 Event = Commit | Generation
 
 
-def read(connection: Mapping[str, Any], group: str, topic: str) -> list[Event]:
+def read(connection: dict[str, Any], group: str, topic: str) -> list[Event]:
     """All that happened to a topic in a group so far. `connection` are kafka-python's arguments.
 
     The broker must keep `__consumer_offsets` in one partition (`offsets.topic.num.partitions`), or the order
     of commits and assignments could not be told.
     """
-    consumer = KafkaConsumer(**connection, auto_offset_reset="earliest", group_id=None)
-    try:
-        only = TopicPartition(TOPIC, 0)
-        consumer.assign([only])
-        (end,) = consumer.end_offsets([only]).values()
-        events: list[Event] = []
-        while consumer.position(only) < end:
-            for records in consumer.poll(timeout_ms=1000).values():
-                for record in records:
-                    events += parsed(record.key, record.value, record.timestamp, group, topic)
-        return events
-    finally:
-        consumer.close()
+    with TopicReader(connection, TOPIC) as reader:
+        return [
+            event
+            for record in reader.records()
+            for event in parsed(record.key, record.value, record.timestamp, group, topic)
+        ]
 
 
 def parsed(key: bytes, value: bytes | None, moment: int, group: str, topic: str) -> Iterator[Event]:

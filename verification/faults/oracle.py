@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from verification.faults.evidence import Found, Message, Row, sha256
+from verification.faults.evidence import Folders, Message, Row, sha256
 
 CLASSIFIED, REJECTED = "classified", "rejected"
 _PERHAPS_RECORDED = {0, HTTPStatus.OK, HTTPStatus.GATEWAY_TIMEOUT}
@@ -50,16 +50,6 @@ class Inputs:
 
     dropped: Sequence[Dropped] = ()
     produced: Sequence[Produced] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """The files below each folder."""
-
-    inbox: Sequence[Found]
-    done: Sequence[Found]
-    failed: Sequence[Found]
-    sidecars: frozenset[Path] = frozenset()
 
 
 def rows_at_rest(inputs: Inputs, rows: Sequence[Row]) -> list[str]:

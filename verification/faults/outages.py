@@ -1,6 +1,8 @@
 """The table of outages: runs their tests and prints how long the daemon took to be whole after each.
 
     python -m verification.faults.outages
+
+What a test asserts is in `tests/faults`; how fast this machine was is only told.
 """
 
 import subprocess

@@ -22,10 +22,10 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from verification.faults import copies, evidence, grouplog, oracle
 from verification.faults.copies import Copy
-from verification.faults.evidence import TopicReader
+from verification.faults.evidence import Folders, TopicReader
 from verification.faults.feeder import Feeder
 from verification.faults.fleet import Fleet
-from verification.faults.oracle import Folders, Inputs
+from verification.faults.oracle import Inputs
 from verification.kit.broker import Broker, temporary_broker
 from verification.kit.instant import instant_server
 

@@ -179,8 +179,10 @@ class Broker:
 
     def _java(self, *arguments: str | Path) -> list[str | Path]:
         log4j = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}"
-        machine = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-        return ["java", *machine, log4j, "-cp", f"{self._libs}/*", *arguments]
+        # What compression unpacks stays behind when the process is killed: it is to vanish with the folder.
+        scratch = f"-Djava.io.tmpdir={self._folder}"
+        machine = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
+        return ["java", *machine, log4j, scratch, "-cp", f"{self._libs}/*", *arguments]
 
     def _prepare(self) -> None:
         (self._folder / "log4j2.xml").write_text(_LOG4J)

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.consumer.fetcher import ConsumerRecord
 
 from classifyd.core.gate import Limits
 from classifyd.core.values import Delivery, Message
 from classifyd.sources.kafka import KafkaConfig, KafkaSource
 from tests.unit.sources.kafka.fakes import DONE, FakeInlet, FakePart
+from verification.faults import evidence
 from verification.kit.broker import Broker
 
 BOUND = 30.0
@@ -101,7 +102,8 @@ def administration(broker: Broker) -> Iterator[KafkaAdminClient]:
 
 @contextmanager
 def producing(broker: Broker, **options) -> Iterator[KafkaProducer]:
-    producer = KafkaProducer(**broker.connection, acks="all", max_request_size=2**24, **options)
+    ordinary = {"acks": "all", "max_request_size": 2**24}
+    producer = KafkaProducer(**broker.connection, **(ordinary | options))
     try:
         yield producer
     finally:
@@ -137,13 +139,7 @@ class RawName(str):
 def committed(broker: Broker, group: str, topic: str) -> dict[int, int]:
     """The group's offsets by partition."""
     with administration(broker) as admin:
-        offsets = admin.list_group_offsets(group)
-    found = offsets.get(group, offsets)
-    return {
-        where.partition: offset.offset
-        for where, offset in found.items()
-        if isinstance(where, TopicPartition) and where.topic == topic
-    }
+        return evidence.committed(admin, group, topic)
 
 
 def consumed(broker: Broker, topic: str, count: int) -> list[ConsumerRecord]:

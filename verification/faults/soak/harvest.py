@@ -36,12 +36,7 @@ def judge(
         [oracle.Dropped(drop.path, drop.sha256, drop.good) for drop in drops],
         [record for record, _moment in produced],
     )
-    folders = oracle.Folders(
-        evidence.files(daemon.inbox),
-        evidence.files(daemon.done),
-        evidence.files(daemon.failed),
-        frozenset(evidence.sidecars(daemon.failed)),
-    )
+    folders = evidence.folders(daemon.inbox, daemon.done, daemon.failed)
     violations = [
         *oracle.rows_at_rest(inputs, rows),
         *oracle.files_at_rest(inputs, rows, folders),

@@ -1,10 +1,9 @@
 """What a running daemon takes: memory, descriptors, threads, and what its database keeps (Linux)."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from verification.faults import evidence
 
 _KILOBYTE = 1024  # what /proc counts in
 
@@ -38,7 +37,7 @@ def vitals(pid: int, database: Path) -> Vitals:
     rowid is their number."""
     process = Path("/proc", str(pid))
     status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    pending, kept, oldest, rows = ask(database, _QUESTION)[0]
+    pending, kept, oldest, rows = evidence.select(database, _QUESTION)[0]
     return Vitals(
         rss=int(status["VmRSS"].split()[0]) * _KILOBYTE,
         fds=sum(1 for _ in (process / "fd").iterdir()),
@@ -53,10 +52,4 @@ def vitals(pid: int, database: Path) -> Vitals:
 
 def rows_by_source(database: Path) -> dict[str, int]:
     """How many results each source has."""
-    return dict(ask(database, "SELECT source, count(*) FROM results GROUP BY source"))
-
-
-def ask(database: Path, question: str) -> list[tuple[Any, ...]]:
-    """Reads the file, whoever writes it."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        return connection.execute(question).fetchall()
+    return dict(evidence.select(database, "SELECT source, count(*) FROM results GROUP BY source"))
