@@ -1,5 +1,6 @@
 """The writing side: one transaction records results, fills the outbox and marks what was published."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -44,7 +45,8 @@ class Writer:
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
         self._path = path
         self._engine = writing_engine(path)
-        self._file = _identity(path)
+        # Open as long as the writer is, or a file that is made in place of a deleted one could get its inode.
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._clock = clock
 
     def write(
@@ -102,8 +104,12 @@ class Writer:
         return known
 
     def close(self) -> None:
-        """Closes its connection."""
+        """Closes its connection. May be called twice; once every other connection of this process to the
+        file is closed, for that lets go of all locks that they hold (fcntl(2))."""
         self._engine.dispose()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -120,16 +126,14 @@ class Writer:
     def _refuse_another_file(self) -> None:
         """SQLite would go on writing a file that has lost its name, and would take a write-ahead log that
         lies beside another file for that one's."""
-        if _identity(self._path) != self._file:
+        if not self._in_place():
             raise StoreUnavailable(
                 f"{self._path} was removed or replaced under the daemon: put it back,"
                 " or start the daemon again"
             )
 
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    def _in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except OSError:
+            return False

@@ -1,5 +1,6 @@
 """What the database's errors become, and that the store goes on after each."""
 
+import shutil
 import sqlite3
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from sqlalchemy import event
 from classifyd.core.errors import StoreUnavailable
 from classifyd.core.values import Filter
 from classifyd.store import sqlite
+from classifyd.store.copying import copy_database
 from classifyd.store.failures import meaning, translated
 from tests.unit.store.samples import message, result
 
@@ -77,6 +79,19 @@ def test_a_file_that_lost_its_name_takes_no_more_results(database, path):
     aside.rename(path)
     database.store.write(entries(2), ())
     assert database.outbox.count() == 2
+
+
+def test_another_file_in_its_place_is_refused_whatever_inode_it_gets(database, path):
+    """File systems give the inode of a deleted file to the next one that is made."""
+    database.store.write(entries(1), ())
+    backup = path.with_name("backup.db")
+    copy_database(path, backup)
+    path.unlink()
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        database.store.write(entries(2), ())
+    shutil.copyfile(backup, path)
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        database.store.write(entries(2), ())
 
 
 def test_a_failing_reader_is_unavailable(database, path):
