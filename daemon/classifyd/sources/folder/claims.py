@@ -95,10 +95,10 @@ class Claims:
         raise OSError(f"cannot claim {encode_path(source)}: its claim folder keeps vanishing")
 
     def left_behind(self) -> Iterator[Taken]:
-        """What this instance claimed in an earlier life. Raises OSError when its folder cannot be listed."""
+        """What this instance claimed in an earlier life. Raises OSError where it cannot be listed."""
         for claim in _folders(self._mine):
             if claim != self._claim:
-                yield from self._files_of(claim)
+                yield from self._taken(claim, _files_in(self._mine / claim))
                 _clear(self._mine / claim)
 
     def take_over(self, unable: Callable[[Path, OSError], None]) -> dict[str, list[Taken]]:
@@ -137,20 +137,20 @@ class Claims:
             self._mine.mkdir(parents=True, exist_ok=True)
             for claim in _folders(theirs):
                 with suppress(FileNotFoundError):
+                    files = _files_in(
+                        theirs / claim
+                    )  # before: what cannot be listed is tried again as theirs
                     (theirs / claim).rename(self._mine / claim)
                     reached(Point.CLAIM_TAKEN_OVER)
-                    yield from self._files_of(claim)
+                    yield from self._taken(claim, files)
             _clear(theirs)
         finally:
             lock.release()
 
-    def _files_of(self, claim: str) -> Iterator[Taken]:
-        top = self._mine / claim
-        for folder, _, names in os.walk(top):
-            for name in names:
-                path = Path(folder, name)
-                relative = str(path.relative_to(top))
-                yield Taken(origin_of(self._key(claim, relative), relative), relative, path)
+    def _taken(self, claim: str, files: list[str]) -> Iterator[Taken]:
+        for relative in files:
+            path = self._mine / claim / relative
+            yield Taken(origin_of(self._key(claim, relative), relative), relative, path)
 
     def _key(self, claim: str, relative: str) -> str:
         return f"folder:{claim}/{encode(os.fsencode(relative))}"
@@ -181,6 +181,18 @@ def _clear(top: Path) -> None:
     for folder, _, _ in os.walk(top, topdown=False):
         with suppress(OSError):  # not empty
             Path(folder).rmdir()
+
+
+def _files_in(claim: Path) -> list[str]:
+    """The files of a claim, relative to its folder. Raises OSError where one below it cannot be listed:
+    nobody would ever hear of its files."""
+
+    def unlistable(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # the mover removes folders that it has emptied
+            raise error
+
+    walk = os.walk(claim, onerror=unlistable)
+    return [str(Path(folder, name).relative_to(claim)) for folder, _, names in walk for name in names]
 
 
 def _folders(path: Path) -> list[str]:

@@ -230,6 +230,42 @@ def test_claims_that_cannot_be_listed_are_told(layout: Layout, monkeypatch: pyte
     assert told == [layout.claimed]
 
 
+def unlistable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Folders of this name cannot be listed, as on a disk that fails."""
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == name:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+def test_a_folder_in_a_claim_that_cannot_be_listed_is_told(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(layout, "sub/cat.jpg")
+    make_claims(layout).claim("sub/cat.jpg")
+    unlistable(monkeypatch, "sub")
+    with pytest.raises(OSError, match="Input/output"):
+        list(Claims(layout, "ONE").left_behind())
+
+
+def test_a_claim_that_cannot_be_listed_stays_where_it_is_tried_again(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(layout, "sub/cat.jpg")
+    make_claims(layout, "DEAD").claim("sub/cat.jpg")
+    mine = make_claims(layout)
+    told: list[Path] = []
+    with monkeypatch.context() as failing:
+        unlistable(failing, "sub")
+        assert mine.take_over(lambda path, _error: told.append(path)) == {}
+    assert told == [layout.claims_of("DEAD")]
+    assert [file.key for file in mine.take_over(never)["DEAD"]] == ["folder:DEAD-1/sub/cat.jpg"]
+
+
 def test_where_nobody_can_tell_who_lives_nothing_is_taken_over(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
