@@ -60,9 +60,13 @@ class Shelf:
 
     def _link_above(self, place: Path) -> Path | None:
         """The symlink in `done` or `failed` that a picture would be written through, to who knows where."""
-        homes = {self._config.done, self._config.failed}
-        inside = [folder for folder in place.parents if not homes.isdisjoint(folder.parents)]
-        return next((folder for folder in reversed(inside) if os.path.islink(folder)), None)  # noqa: PTH114 (may raise)
+        topmost = None
+        for folder in place.parents:
+            if folder in (self._config.done, self._config.failed):
+                break
+            if os.path.islink(folder):  # noqa: PTH114 (may raise)
+                topmost = folder
+        return topmost
 
     def _home(self, result: Result) -> Path | None:
         if result.status is Status.REJECTED:
