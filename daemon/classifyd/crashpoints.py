@@ -2,7 +2,7 @@
 
 `CLASSIFYD_CRASH_AT=<point>:<n>` ends the process by SIGKILL when it passes that point for the n-th time, as a
 power failure or the out-of-memory killer might; nothing is flushed, closed or told. Unset, nothing happens.
-`verification/faults/crash.py` picks points at random and checks that nothing is lost and nothing done twice.
+`verification/faults/crash` picks points at random and checks that nothing is lost and nothing done twice.
 """
 
 import os

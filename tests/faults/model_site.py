@@ -17,9 +17,9 @@ from typing import NamedTuple
 from PIL import Image as Picture
 
 from classifyd.core.values import Candidate, Image, ModelInfo, Prediction, Reason, Rejected
-from tests.faults.broker_site import BOUND, Site
+from tests.faults.site import BOUND, Site
+from tests.faults.wire import metric
 from verification.faults import evidence, oracle
-from verification.faults.oracle import Dropped
 from verification.kit.broker import Broker
 from verification.kit.pictures import jpeg, without_segment
 from verification.kit.serving import ServingStandIn
@@ -44,8 +44,8 @@ class Asked(NamedTuple):
     retry_after: str | None
 
 
-class Gate:
-    """Holds a model's predictions back, so that a test knows what is under way."""
+class Valve:
+    """Holds a model's predictions back while it is closed, so that a test knows what is under way."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -82,13 +82,13 @@ class HashModel:
 
     name = "resnet"
 
-    def __init__(self, version: int, gate: Gate, classes: int = CLASSES) -> None:
+    def __init__(self, version: int, valve: Valve, classes: int = CLASSES) -> None:
         self._version = version
-        self._gate = gate
+        self._valve = valve
         self._classes = classes
 
     def classify(self, images: Sequence[Image]) -> list[Prediction | Rejected]:
-        self._gate.pass_through({evidence.sha256(image.data) for image in images})
+        self._valve.pass_through({evidence.sha256(image.data) for image in images})
         return [self._answer(image.data) for image in images]
 
     def _answer(self, data: bytes) -> Prediction | Rejected:
@@ -116,8 +116,8 @@ class ModelSite(Site):
     them."""
 
     def __init__(self, folder: Path, broker: Broker, settings: dict[str, str] | None = None) -> None:
-        self.gate = Gate()
-        self.server = ServingStandIn({"resnet": HashModel(1, self.gate)})
+        self.valve = Valve()
+        self.server = ServingStandIn({"resnet": HashModel(1, self.valve)})
         self.server.start()
         self.version = 1
         labels = folder / "labels.txt"
@@ -145,56 +145,33 @@ class ModelSite(Site):
         self._number += 1
         return (_SOUND if good else _UNDECODABLE) + b"%d" % self._number
 
-    def put(self, good: int, bad: int = 0) -> None:
-        """So many pictures into the inbox, and as many into the topic."""
-        self.drop(good)
-        for _ in range(bad):
-            self.drop_this(self.picture(good=False), good=False)
-        self.produce(good, bad)
-
-    def drop_this(self, data: bytes, good: bool = True) -> str:
-        """Moves this picture into the inbox; its hash."""
-        self.daemon.inbox.mkdir(parents=True, exist_ok=True)
-        sha256 = evidence.sha256(data)
-        name = f"{sha256[:12]}.jpg"
-        partial = self.daemon.inbox / f"{name}.part"
-        partial.write_bytes(data)
-        partial.rename(self.daemon.inbox / name)
-        self.dropped.append(Dropped(name, sha256, good))
-        return sha256
-
     def ask_for(self, data: bytes) -> Asked:
         """Has this picture classified over HTTP."""
-        with self.http as client:
-            answer = client.post("/classify/resnet", files={"image": data}, params={"top": "1"})
-        retry_after = answer.headers.get("Retry-After")
-        if answer.status_code != 200:
-            return Asked(answer.status_code, None, retry_after)
-        self.asked.append(answer.json()["id"])
-        return Asked(200, answer.json()["classes"], retry_after)
+        answer = self.post(data)
+        return Asked(answer.status_code, answer.json().get("classes"), answer.headers.get("Retry-After"))
 
     @contextmanager
     def under_way(self, pictures: int) -> Iterator[list[Future[Asked]]]:
         """Until the block ends the model holds a request by HTTP, and of so many pictures each from inbox and
         topic at least one; the rest waits in the daemon, further requests by HTTP too. Gives the requests."""
-        self.gate.close()
+        self.valve.close()
         try:
             self.put(pictures)
             data = self.picture()
             requests = [self._clients.submit(self.ask_for, data)]
-            self.gate.wait_for({evidence.sha256(data)}, others=1)
+            self.valve.wait_for({evidence.sha256(data)}, others=1)
             requests += [self._clients.submit(self.ask_for, self.picture()) for _ in range(CLIENTS - 1)]
             self.daemon.wait_until(lambda: self._interactive() == CLIENTS, BOUND, "under way")
             yield requests
         finally:
-            self.gate.open()
+            self.valve.open()
 
     def _interactive(self) -> float:
-        return self.metric('classifyd_intake_items{lane="interactive",model="resnet"}')
+        return metric(self.daemon, 'classifyd_intake_items{lane="interactive",model="resnet"}')
 
     def load(self, version: int, classes: int = CLASSES) -> None:
         """Has the server serve another version beside those it serves."""
-        self.server.servables.load("resnet", version, HashModel(version, self.gate, classes))
+        self.server.servables.load("resnet", version, HashModel(version, self.valve, classes))
 
     def detail(self) -> str:
         """What `/readyz` tells of the model."""
@@ -203,16 +180,7 @@ class ModelSite(Site):
 
     def suspects(self) -> float:
         """How many pictures are set aside, as the metrics tell."""
-        return self.metric('classifyd_suspects{model="resnet"}')
-
-    def metric(self, series: str) -> float:
-        """The value of a series of `/metrics`; 0 while there is none."""
-        with self.http as client:
-            lines = client.get("/metrics").text.splitlines()
-        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{series} ")), 0.0)
-
-    def wait_until_ready(self) -> None:
-        self.daemon.wait_until(lambda: self.daemon.get("/readyz")[0] == 200, BOUND, "ready")
+        return metric(self.daemon, 'classifyd_suspects{model="resnet"}')
 
     @property
     def recorded(self) -> set[str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.broker_site import BOUND, Site, outlast_the_session
+from tests.faults.site import BOUND, Site, outlast_the_session
 from tests.faults.wire import memory
 from verification.faults import evidence
-from verification.kit.broker import Broker, temporary_broker
+from verification.kit.broker import Broker
 from verification.kit.instant import instant_server
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
@@ -18,13 +18,6 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 MANY = 20_000
 HOUR = 200 * 2**20
 """Bytes by which a daemon may grow while an hour's worth of results waits, and while it is published."""
-
-
-@pytest.fixture(scope="module")
-def unsteady(broker: Broker) -> Iterator[Broker]:
-    """A broker that a test may stop, and leaves running. (`broker` skips where there can be none.)"""
-    with temporary_broker() as running:
-        yield running
 
 
 @pytest.fixture
@@ -39,7 +32,7 @@ def work_without_the_broker(site: Site) -> None:
     site.drop(20)
     assert site.ask() == 200
     site.wait_for_rows(before + 21)
-    site.wait_until_told("kafka", "check that the broker runs")
+    site.daemon.wait_until_told("kafka", "check that the broker runs")
     assert evidence.unpublished(site.daemon.database) >= 20
     assert site.ask() == 200
 
@@ -94,7 +87,7 @@ def test_an_output_topic_that_is_missing_at_the_start_and_deleted_later(tmp_path
     with site:
         site.drop(10)
         site.produce(10, bad=2)
-        site.wait_until_told("outbox", f"topic {site.outcomes} does not exist: create it")
+        site.daemon.wait_until_told("outbox", f"topic {site.outcomes} does not exist: create it")
         site.wait_for_rows(22)
         site.daemon.wait_until(lambda: len(site.messages("letters")) == 2, BOUND, "publishing dead letters")
         site.make("outcomes")
@@ -106,7 +99,7 @@ def test_an_output_topic_that_is_missing_at_the_start_and_deleted_later(tmp_path
 
         site.delete("outcomes")
         site.drop(10)
-        site.wait_until_told("outbox", f"topic {site.outcomes}")
+        site.daemon.wait_until_told("outbox", f"topic {site.outcomes}")
         site.wait_for_rows(32)
         site.make("outcomes")
         recovered = recovery("Kafka: the output topic was deleted, and created again")
@@ -126,7 +119,7 @@ def test_messages_over_the_brokers_limit(tmp_path, unsteady, recovery):
         site.produce_record(b"no picture", headers=[("camera", b"n" * 2000)], key=b"k")
         site.produce_record(b"no picture", key=b"k" * 3000)
         site.drop(10)
-        site.wait_until_told("outbox", "larger than the broker takes")
+        site.daemon.wait_until_told("outbox", "larger than the broker takes")
         site.wait_for_rows(28)
         site.daemon.wait_until(lambda: len(site.messages("letters")) == 8, BOUND, "publishing dead letters")
         assert site.messages("outcomes") == []
@@ -159,14 +152,16 @@ def test_a_broker_that_is_away_for_an_hours_worth_of_results(tmp_path, unsteady,
             before = memory(site.daemon.pid, "VmRSS")
             site.produce(40, bad=4)
             unsteady.kill()
-            work_without_the_broker(site)
-            site.drop(MANY)
-            site.daemon.wait_until(
-                lambda: evidence.unpublished(site.daemon.database) >= MANY, BOUND, f"at {MANY} results"
-            )
-            site.wait_until_told("outbox", "check that the broker runs")
-            assert site.ask() == 200
-            unsteady.start()
+            try:
+                work_without_the_broker(site)
+                site.drop(MANY)
+                site.daemon.wait_until(
+                    lambda: evidence.unpublished(site.daemon.database) >= MANY, BOUND, f"at {MANY} results"
+                )
+                site.daemon.wait_until_told("outbox", "check that the broker runs")
+                assert site.ask() == 200
+            finally:
+                unsteady.start()
             recovered = recovery(f"Kafka: the broker was killed and was away for {MANY:,} results")
             site.daemon.wait_until(
                 lambda: not evidence.unpublished(site.daemon.database), BOUND, "the outbox drained"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from classifyd.crashpoints import Point
-from verification.faults.crash.__main__ import planned, run
 from verification.faults.crash.lane import Report
 from verification.faults.crash.pictures import MAX_BYTES, Kind, picture
 from verification.faults.crash.plan import Plan
+from verification.faults.crash.running import planned, run
 from verification.faults.crash.zygote import Zygote
 
 ROUNDS = 300
@@ -61,6 +61,7 @@ def zygote():
 
 def start(zygote: Zygote, folder: Path, **settings: str) -> None:
     variables = {f"CLASSIFYD_{name}": value for name, value in {"HTTP__ENABLED": "false", **settings}.items()}
+    folder.mkdir(exist_ok=True)
     (folder / "daemon.log").touch()
     zygote.launch(folder, variables, folder / "daemon.log")
 
@@ -78,7 +79,7 @@ def test_a_forked_daemon_ends_like_one_of_its_own(zygote, tmp_path):
 
 
 def test_a_forked_daemon_can_be_killed_and_asked_to_end(zygote, tmp_path):
-    start(zygote, tmp_path)
+    start(zygote, tmp_path / "killed")
     zygote.kill()
     start(zygote, tmp_path, CRASH_AT="sources-drained:1")
     while b'"event": "started"' not in (tmp_path / "daemon.log").read_bytes():

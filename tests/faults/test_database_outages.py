@@ -14,17 +14,8 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import Recovery
-from tests.faults.feeding import (
-    BOUND,
-    Feeder,
-    disk_with_errors,
-    filled,
-    no_larger_files,
-    picture,
-    small_disk,
-    unwritable,
-    write_lock,
-)
+from tests.faults.feeding import BOUND, Feeder, picture
+from tests.faults.machine import disk_with_errors, filled, no_larger_files, small_disk, unwritable, write_lock
 from verification.kit.daemon import DaemonProcess
 
 pytestmark = pytest.mark.timeout(240)
@@ -60,7 +51,7 @@ def parts_of(database: Path) -> list[Path]:
 def settles_again(feeder: Feeder) -> None:
     """All that was dropped so far is recorded and put away, and the daemon is whole."""
     feeder.wait_until_settled()
-    feeder.wait_until_ready()
+    feeder.daemon.wait_until_ready()
 
 
 def sound_at_the_end(feeder: Feeder) -> None:
@@ -85,7 +76,7 @@ def test_a_database_that_another_program_locks_is_waited_for(
             began = time.monotonic()
             feeder.drop(*(f"{number}.jpg" for number in range(20)))
             answer = asker.submit(ask, daemon)
-            feeder.wait_until_told("database", str(daemon.database), "locked by another program")
+            feeder.daemon.wait_until_told("database", str(daemon.database), "locked by another program")
             assert daemon.get("/healthz")[0] == 200
             assert len(daemon.get("/results")[1]["results"]) == 2, "what is recorded can be read meanwhile"
             time.sleep(max(0.0, began + LOCKED - time.monotonic()))  # the fault
@@ -112,10 +103,8 @@ def test_a_full_disk_under_the_database_is_waited_for(tmp_path: Path, recovery: 
             with filled(disk):
                 # More than the pages that the write-ahead log has in use already hold.
                 feeder.drop(*(f"{number}.jpg" for number in range(200)))
-                feeder.wait_until_told("database", str(database), "disk is full", "free some space")
-                assert len(list(daemon.done.rglob("*.jpg"))) == feeder.recorded, (
-                    "put away is what is recorded"
-                )
+                feeder.daemon.wait_until_told("database", str(database), "disk is full", "free some space")
+                assert len(feeder.put_away()) <= feeder.recorded, "nothing is put away that is not recorded"
             recovered = recovery("the disk under the database was full")
             settles_again(feeder)
             recovered()
@@ -128,7 +117,7 @@ def test_a_limit_on_the_size_of_files_is_waited_for(
     """Neither the database nor the log can grow; unlike a full disk it can be had without any right."""
     with no_larger_files(daemon.pid):
         feeder.drop(*(f"{number}.jpg" for number in range(20)))
-        feeder.wait_until_told("database", str(daemon.database), "check the disk")
+        feeder.daemon.wait_until_told("database", str(daemon.database), "check the disk")
         assert daemon.count() == 2
     recovered = recovery("no file of the daemon could grow, its log's neither (RLIMIT_FSIZE)")
     settles_again(feeder)
@@ -143,8 +132,8 @@ def test_a_database_that_may_not_be_written_any_more_is_waited_for(
     # Not the shared memory beside them: where its pages cannot be written the kernel ends the process.
     with unwritable(*parts_of(daemon.database)[:2]):
         feeder.drop(*(f"{number}.jpg" for number in range(20)))
-        feeder.wait_until_told("database", str(daemon.database))
-        feeder.wait_until_told("database", "may not be written")
+        feeder.daemon.wait_until_told("database", str(daemon.database))
+        feeder.daemon.wait_until_told("database", "may not be written")
         assert daemon.count() == 2
         assert len(feeder.claims) == 20
     recovered = recovery("the database's files were immutable (chattr +i)")
@@ -167,7 +156,7 @@ def test_a_disk_that_the_kernel_made_read_only_after_an_error_costs_a_restart_an
             feeder.wait_until_settled()
             next_step()
             feeder.drop(*(f"{number}.jpg" for number in range(20)))
-            feeder.wait_until_told("database", "may not be written", "mounted read-only")
+            feeder.daemon.wait_until_told("database", "may not be written", "mounted read-only")
             feeder.wait_until_claimed(20)
             assert daemon.stop() == 0
             next_step()
@@ -185,7 +174,7 @@ def test_a_database_that_was_moved_away_is_waited_for_until_it_is_put_back(
     elsewhere.mkdir()
     there = [path.rename(elsewhere / path.name) for path in parts_of(daemon.database)]
     feeder.drop(*(f"{number}.jpg" for number in range(20)))
-    feeder.wait_until_told("database", "was removed or replaced under the daemon", "put it back")
+    feeder.daemon.wait_until_told("database", "was removed or replaced under the daemon", "put it back")
     feeder.wait_until_claimed(20)
     assert not daemon.database.exists(), "no empty one is made in its place"
     for path in there:
@@ -203,9 +192,11 @@ def test_a_database_that_was_deleted_is_told_of_and_nothing_is_written_into_the_
     under a new identity, behind the user's back. A restart is what tells the daemon to do so."""
     for path in parts_of(daemon.database):
         path.unlink()
-    feeder.wait_until_told("database", "was removed or replaced")  # with nothing to write, too
+    feeder.daemon.wait_until_told("database", "was removed or replaced")  # with nothing to write, too
     feeder.drop(*(f"{number}.jpg" for number in range(20)))
-    feeder.wait_until_told("database", "was removed or replaced under the daemon", "start the daemon again")
+    feeder.daemon.wait_until_told(
+        "database", "was removed or replaced under the daemon", "start the daemon again"
+    )
     feeder.wait_until_claimed(20)
     assert daemon.stop() == 0
     assert not daemon.database.exists()
@@ -227,7 +218,9 @@ def test_a_database_that_was_replaced_is_not_written(daemon: DaemonProcess, feed
     kept = backup.read_bytes()
     backup.replace(daemon.database)
     feeder.drop(*(f"{number}.jpg" for number in range(20)))
-    feeder.wait_until_told("database", "was removed or replaced under the daemon", "start the daemon again")
+    feeder.daemon.wait_until_told(
+        "database", "was removed or replaced under the daemon", "start the daemon again"
+    )
     feeder.wait_until_claimed(20)
     assert daemon.database.read_bytes() == kept
     assert daemon.stop() == 0
@@ -243,7 +236,7 @@ def test_a_damaged_database_is_told_of_and_a_restored_backup_loses_no_picture(
     assert daemon.command("backup", str(backup)).returncode == 0
     damage(daemon.database)
     feeder.drop(*(f"{number}.jpg" for number in range(20)))
-    feeder.wait_until_told("database", str(daemon.database), "is damaged", "restore a backup")
+    feeder.daemon.wait_until_told("database", str(daemon.database), "is damaged", "restore a backup")
     feeder.wait_until_claimed(20)
     assert daemon.stop() == 0
     daemon.launch()

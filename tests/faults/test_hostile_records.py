@@ -1,16 +1,15 @@
 """Records that were made to harm, end to end: a real broker takes them, and a real daemon reads them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import lz4.frame
 import pytest
 from kafka import KafkaProducer
 
-from tests.faults.broker_site import BOUND, Site
+from tests.faults.site import BOUND, Site
 from tests.faults.wire import memory
-from tests.integration.kafka.support import committed
+from tests.integration.kafka.support import committed, producing
 from verification.faults import evidence
 from verification.faults.oracle import Produced
 from verification.kit.broker import Broker
@@ -29,12 +28,6 @@ def site(tmp_path: Path, broker: Broker) -> Iterator[Site]:
         yield site
 
 
-@contextmanager
-def producing(broker: Broker, **options: object) -> Iterator[KafkaProducer]:
-    with KafkaProducer(**broker.connection, max_request_size=2 * BOMB, **options) as producer:
-        yield producer
-
-
 def send(site: Site, producer: KafkaProducer, partition: int, data: bytes, **options: object) -> None:
     where = producer.send(site.pictures, data, partition=partition, **options).get(timeout=BOUND)
     good = data.startswith(b"\xff\xd8")
@@ -43,7 +36,7 @@ def send(site: Site, producer: KafkaProducer, partition: int, data: bytes, **opt
 
 def others_flow_past_it(site: Site, told: str) -> None:
     """The first partition stands before its second record, which is told; the other one flows."""
-    site.wait_until_told(
+    site.daemon.wait_until_told(
         "kafka", f"partition 0, offset 1 cannot be read: [Error 2] CorruptRecordError: {told}"
     )
     with producing(site.broker) as producer:
@@ -71,7 +64,7 @@ def test_a_batch_that_cannot_be_decompressed_stops_its_partition_alone(site, mon
 
 
 def test_a_bomb_stops_its_partition_alone_and_takes_no_memory(site):
-    with producing(site.broker, compression_type="zstd") as producer:
+    with producing(site.broker, compression_type="zstd", max_request_size=2 * BOMB) as producer:
         send(site, producer, 0, site.picture())
         site.wait_for_rows(1)
         before = memory(site.daemon.pid, "VmRSS")

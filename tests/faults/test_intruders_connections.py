@@ -21,6 +21,8 @@ from tests.faults.wire import (
 from verification.kit.daemon import DaemonProcess
 from verification.kit.pictures import jpeg
 
+pytestmark = pytest.mark.timeout(240)
+
 PATIENCE = {"CLASSIFYD_HTTP__CLIENT_TIMEOUT": "1s", "CLASSIFYD_HTTP__DEADLINE": "2s"}
 BIGGEST = "/docs/assets/swagger-ui-bundle.js"
 FILES = 256

@@ -10,6 +10,8 @@ from tests.unit.http.fakes import World
 from verification.kit.daemon import DaemonProcess
 from verification.kit.pictures import jpeg
 
+pytestmark = pytest.mark.timeout(240)
+
 KEY = "schlüssel-0b5e7c1d"
 WRONG = "geraten-77aa"
 SHOWN = f"Authorization: Bearer {KEY}"

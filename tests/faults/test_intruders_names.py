@@ -10,8 +10,11 @@ import pytest
 
 from tests.faults.hostile import CONSOLE, HOSTILE, JPEG, NO_JPEG, check_log, stored
 from tests.faults.wire import BOUND, ask, head
+from verification.faults import evidence
 from verification.kit.daemon import DaemonProcess
 from verification.kit.pictures import jpeg
+
+pytestmark = pytest.mark.timeout(240)
 
 
 def tree(*folders: Path) -> dict[str, bytes | str]:
@@ -137,9 +140,11 @@ def test_what_is_no_file_is_left_alone_and_nothing_is_written_through_a_link(
 
 def _pictures(inbox: Path) -> list[Path]:
     """What waits in the inbox, or is claimed and not yet moved."""
-    walk = os.walk(inbox)  # which, unlike rglob, bears that claim folders vanish
-    files = [Path(folder, name) for folder, _folders, names in walk for name in names]
-    return [path for path in files if path.suffix == ".jpg" and path.is_file() and not path.is_symlink()]
+    return [
+        path
+        for path in evidence.paths(inbox)
+        if path.suffix == ".jpg" and path.is_file() and not path.is_symlink()
+    ]
 
 
 def test_a_file_that_becomes_a_link_between_look_and_open_is_not_followed(tmp_path: Path) -> None:

@@ -1,16 +1,16 @@
 """What a Kafka record's key and headers say is text: no path, no line of the log."""
 
-import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer
 
 from tests.faults.hostile import CONSOLE, FORGED, HOSTILE, JPEG, NO_JPEG, check_log, stored
 from tests.faults.wire import BOUND
 from tests.integration.kafka.support import make_topic, producing
+from verification.faults import evidence
+from verification.faults.evidence import TopicReader
 from verification.kit.broker import Broker
 from verification.kit.daemon import DaemonProcess
 
@@ -35,19 +35,9 @@ def send(broker: Broker, topic: str, records: Iterable[tuple[bytes, bytes, Heade
             sent.get(timeout=BOUND)
 
 
-def records(broker: Broker, topic: str, count: int) -> list:
-    """The first records of a topic, as an independent consumer reads them."""
-    consumer = KafkaConsumer(
-        topic,
-        **broker.connection,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        consumer_timeout_ms=BOUND * 1000,
-    )
-    try:
-        return list(itertools.islice(consumer, count))
-    finally:
-        consumer.close()
+def records(broker: Broker, topic: str) -> list:
+    with TopicReader(broker.connection, topic) as reader:
+        return list(reader.records())
 
 
 def test_keys_and_headers_of_records_are_but_text(tmp_path: Path, broker: Broker) -> None:
@@ -70,9 +60,7 @@ def test_keys_and_headers_of_records_are_but_text(tmp_path: Path, broker: Broker
     with DaemonProcess(tmp_path / "home", settings) as daemon:
         send(broker, topic, sent)
         daemon.wait_until(lambda: daemon.count() == len(sent), BOUND, f"at {len(sent)} rows")
-        daemon.wait_until(
-            lambda: not daemon.rows("SELECT 1 FROM outbox WHERE published_at IS NULL"), BOUND, "published"
-        )
+        daemon.wait_until(lambda: not evidence.unpublished(daemon.database), BOUND, "published")
         assert daemon.stop() == 0
 
     assert not stored(daemon)
@@ -84,7 +72,7 @@ def test_keys_and_headers_of_records_are_but_text(tmp_path: Path, broker: Broker
         assert (row["error_detail"] or "").isprintable()
     check_log(daemon)
 
-    outcomes = records(broker, output, len(sent))
+    outcomes = records(broker, output)
     assert sorted(record.key for record in outcomes) == sorted(key for key, _value, _headers in sent)
     for record in outcomes:
         assert len((json.loads(record.value)["name"] or "").splitlines()) <= 1
@@ -93,7 +81,7 @@ def test_keys_and_headers_of_records_are_but_text(tmp_path: Path, broker: Broker
                 name,
                 content,
             )  # and none is empty: CloudEvents 1.0
-    dead = records(broker, letters, len(bad))
+    dead = records(broker, letters)
     assert sorted((letter.key, letter.value) for letter in dead) == sorted(
         (key, value) for key, value, _headers in bad
     )

@@ -12,6 +12,8 @@ from tests.faults.wire import Answer, ask, head
 from verification.kit.daemon import DaemonProcess
 from verification.kit.pictures import jpeg
 
+pytestmark = pytest.mark.timeout(240)
+
 NAMES = [
     "cat.jpg",
     "c%t.jpg",

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.wire import BOUND
 from tests.integration.kafka.support import make_topic
 from verification.kit.broker import Broker
 from verification.kit.daemon import DaemonProcess
+
+pytestmark = pytest.mark.timeout(240)
 
 LISTENING = "0A"  # TCP_LISTEN, include/net/tcp_states.h
 ACCEPTING = 0x10000  # __SO_ACCEPTCON, include/uapi/linux/net.h
@@ -89,7 +90,7 @@ def test_without_http_nothing_listens(tmp_path: Path) -> None:
     daemon = DaemonProcess(tmp_path, {"CLASSIFYD_HTTP__ENABLED": "false"})
     daemon.launch()
     try:
-        daemon.wait_until(lambda: '"started"' in daemon.tail(), BOUND, "started")
+        daemon.wait_until_logged('"started"')
         assert listening(daemon.pid) == []
         assert daemon.stop() == 0
     finally:
@@ -119,7 +120,7 @@ def test_no_password_is_told_by_a_command_or_the_log(tmp_path: Path) -> None:
     daemon.launch()
     try:
         told = [daemon.command("config", "show"), daemon.command("check")]
-        daemon.wait_until(lambda: '"part": "kafka", "reason"' in daemon.tail(), BOUND, "away from its broker")
+        daemon.wait_until_logged('"part": "kafka", "reason"')
         assert "-9d1f" not in daemon.log.read_text()
     finally:
         daemon.kill()

@@ -6,6 +6,7 @@ pictures of all three sources are with the model when it begins; more come while
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -35,8 +36,9 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Ite
 def site(shared_site: ModelSite) -> Iterator[ModelSite]:
     """The daemon that outlives all outages, with a sound server before and after each test."""
     yield shared_site
-    shared_site.gate.open()
+    shared_site.valve.open()
     shared_site.server.heal()
+    shared_site.server.servables.max_batch = None
 
 
 @dataclass(frozen=True)
@@ -103,20 +105,33 @@ def answered_or_put_off(requests: list[Future[Asked]]) -> bool:
     return all(asked.status == 200 or put_off(asked) for asked in (one.result(BOUND) for one in requests))
 
 
-@pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.name)
-def test_an_outage_rejects_nothing_and_loses_nothing(site: ModelSite, outage: Outage, recovery) -> None:
+@contextmanager
+def lasting(site: ModelSite, outage: Outage) -> Iterator[None]:
+    """An outage that begins with pictures under way."""
     with site.under_way(pictures=30) as requests:
         outage.begin(site)
-    assert answered_or_put_off(requests)
-    site.wait_until_told(MODEL, outage.told)
-    rows = site.daemon.count()
-    site.put(5, bad=1)
-    assert put_off(site.ask_for(site.picture()))
-    assert site.offsets_past_a_hole() == []
-    site.wait_until_told(MODEL, outage.told)
-    assert site.daemon.count() == rows
+    try:
+        assert answered_or_put_off(requests)
+        yield
+    finally:
+        outage.end(site)
 
-    outage.end(site)
+
+def hashes(site: ModelSite) -> set[str]:
+    """Of all that was put into inbox and topic."""
+    return {one.sha256 for one in (*site.dropped, *site.produced)}
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.name)
+def test_an_outage_rejects_nothing_and_loses_nothing(site: ModelSite, outage: Outage, recovery) -> None:
+    with lasting(site, outage):
+        site.daemon.wait_until_told(MODEL, outage.told)
+        before = hashes(site)
+        site.put(5, bad=1)
+        assert put_off(site.ask_for(site.picture()))
+        assert site.offsets_past_a_hole() == []
+        site.daemon.wait_until_told(MODEL, outage.told)
+        assert not site.recorded & (hashes(site) - before)
     recovered = recovery(f"model server: {outage.name}")
     site.put(5)
     site.wait_until_whole()
@@ -156,7 +171,6 @@ def test_a_server_that_takes_smaller_batches_than_ours_is_no_outage_and_they_are
     site.wait_until_whole()
     assert largest_batch(site) <= 3
     assert site.violations() == []
-    site.server.servables.max_batch = None
 
 
 def largest_batch(site: ModelSite) -> int:
@@ -168,8 +182,7 @@ def all_but(site: ModelSite, aside: set[str]) -> Callable[[], bool]:
     """Whether everything is recorded but these pictures."""
 
     def recorded() -> bool:
-        wanted = {one.sha256 for one in (*site.dropped, *site.produced)} - aside
-        return wanted <= site.recorded
+        return hashes(site) - aside <= site.recorded
 
     return recorded
 
@@ -193,7 +206,7 @@ def test_a_picture_that_alone_fails_waits_while_all_others_pass(
     site.daemon.wait_until(
         lambda: site.detail().endswith("set aside and tried again: 2 (see the log)"), BOUND, "telling of them"
     )
-    site.wait_until_ready()
+    site.daemon.wait_until_ready()
     assert site.suspects() == 2
     assert put_off(site.ask_for(heavy))
     assert site.ask_for(site.picture()).status == 200

@@ -10,10 +10,10 @@ from random import Random
 import pytest
 
 from classifyd.core.values import Image
-from verification.faults.corpus import corpus
-from verification.faults.mutants import Run, described
-from verification.faults.mutation import MUTATORS, Mutants
-from verification.faults.probing import BATCH, Broken
+from verification.faults.mutants.corpus import corpus
+from verification.faults.mutants.mutation import MUTATORS, Mutants
+from verification.faults.mutants.probing import BATCH, Broken
+from verification.faults.mutants.running import Run, described
 from verification.kit.pictures import image
 
 WORKERS = 2

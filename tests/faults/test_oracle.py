@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from verification.faults import oracle
-from verification.faults.evidence import Found, Message, Row
-from verification.faults.oracle import Answered, Dropped, Folders, Inputs, Produced
+from verification.faults.evidence import Folders, Found, Message, Row, sha256
+from verification.faults.oracle import Answered, Dropped, Inputs, Produced
 
 GOOD_FILE, BAD_FILE = Dropped("good.jpg", "a" * 64), Dropped("sub/bad.jpg", "b" * 64, good=False)
 GOOD_RECORD, BAD_RECORD = Produced(0, 7, "c" * 64), Produced(1, 9, "d" * 64, good=False)
@@ -135,7 +135,7 @@ def test_it_tells_an_offset_past_a_hole():
 def test_it_tells_a_dead_letter_that_is_missing_changed_or_wrong():
     rejected = ROWS[3]
     value = b"not a picture"
-    inputs = Inputs((), (replace(BAD_RECORD, sha256=oracle.sha256(value)),))
+    inputs = Inputs((), (replace(BAD_RECORD, sha256=sha256(value)),))
     letter = Message({"classifyd-origin": rejected.origin.encode()}, None, value)
     assert oracle.dead_letters(inputs, [rejected], [letter]) == []
     assert "no dead letter" in oracle.dead_letters(inputs, [rejected], [])[0]

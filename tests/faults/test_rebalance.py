@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from verification.faults import copies
-from verification.faults.copies import Copy, End
-from verification.faults.evidence import Found, Row
-from verification.faults.grouplog import Commit, Generation
-from verification.faults.oracle import Folders, Produced
-from verification.faults.rebalance import Plan, run, surroundings
+from verification.faults.evidence import Folders, Found, Row
+from verification.faults.oracle import Produced
+from verification.faults.rebalance import copies
+from verification.faults.rebalance.copies import Copy, End
+from verification.faults.rebalance.grouplog import Commit, Generation
+from verification.faults.rebalance.running import Plan, run, surroundings
 from verification.kit.broker import Broker
 
 

@@ -1,6 +1,5 @@
 """No cycle of waits: with the smallest limits everywhere all three sources are worked off side by side."""
 
-import random
 import threading
 import urllib.error
 import urllib.request
@@ -8,26 +7,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import orjson
 import pytest
 
-from classifyd.engines.bundled import bundled_model
-from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
-from tests.integration.kafka.support import committed, make_topic
-from verification.faults import evidence, oracle
-from verification.faults.evidence import TopicReader
-from verification.faults.feeder import Feeder
-from verification.faults.oracle import Folders
+from tests.faults.site import BOUND, Site
+from verification.faults import evidence
+from verification.faults.oracle import Answered
 from verification.kit.broker import Broker
-from verification.kit.daemon import DaemonProcess
 from verification.kit.pictures import jpeg
 from verification.kit.serving import ServingStandIn
 
 FILES, RECORDS, REQUESTS, CLIENTS = 333, 333, 334, 4
-PARTITIONS = 3
-BOUND = 120.0
+BAD = 7
+"""Of the files and of the records, each."""
 LARGEST = 1024
 """Bytes of a picture: those here have some 700."""
 
@@ -48,19 +41,24 @@ SMALLEST = {
     "KAFKA__INPUT__COMMIT_INTERVAL": "10ms",
     "INBOX__SETTLE_TIME": "0ms",
     "DATABASE__OUTBOX_RETENTION": "0ms",
+    "MODELS__RESNET__ENGINE": "tfserving",
+    "HTTP__PUBLISH": "true",
+    # One record a request takes its time: nobody is to lose patience over it.
+    "KAFKA__INPUT__SESSION_TIMEOUT": "30s",
+    "KAFKA__CONSUMER__REQUEST_TIMEOUT_MS": "30000",
+    "KAFKA__PRODUCER__REQUEST_TIMEOUT_MS": "30000",
+    "KAFKA__PRODUCER__DELIVERY_TIMEOUT_MS": "120000",
 }
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(360)]
 
 
 class Clients:
-    """Clients that post pictures side by side, and come again when and as often as they are told to.
+    """Clients that post pictures side by side, and come again when and as often as they are told to; then
+    they note what they were answered."""
 
-    What was answered is kept by the picture's hash.
-    """
-
-    def __init__(self, url: str, pictures: list[bytes]) -> None:
-        self.answered: dict[str, str] = {}
+    def __init__(self, url: str, pictures: list[bytes], answered: list[Answered]) -> None:
+        self._answered = answered
         self.told_to_wait: list[int] = []
         self._url = f"{url}/classify/resnet?top=1"
         self._given_up = threading.Event()
@@ -84,7 +82,8 @@ class Clients:
         while not self._given_up.is_set():
             try:
                 with urllib.request.urlopen(request, timeout=BOUND) as response:
-                    self.answered[evidence.sha256(picture)] = orjson.loads(response.read())["id"]
+                    result = orjson.loads(response.read())["id"]
+                    self._answered.append(Answered(200, result, evidence.sha256(picture)))
                     return
             except urllib.error.HTTPError as error:
                 with error:
@@ -94,109 +93,55 @@ class Clients:
                     self._given_up.wait(float(error.headers["Retry-After"]))
 
 
-class World:
-    """A daemon with the smallest limits between a topic, an inbox and clients."""
+class Smallest(Site):
+    """A daemon with the smallest limits, and pictures within them."""
 
     def __init__(self, folder: Path, broker: Broker, model_url: str) -> None:
-        name = uuid4().hex[:8]
-        self.broker = broker
-        self.pictures = make_topic(broker, f"pictures-{name}", PARTITIONS)
-        self.outcomes = make_topic(broker, f"outcomes-{name}", PARTITIONS)
-        self.letters = make_topic(broker, f"pictures-{name}.dead-letter", 1)
-        self.group = f"group-{name}"
-        settings = {
-            **SMALLEST,
-            "KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
-            "KAFKA__INPUT__TOPIC": self.pictures,
-            "KAFKA__INPUT__GROUP_ID": self.group,
-            "KAFKA__OUTPUT__TOPIC": self.outcomes,
-            "HTTP__PUBLISH": "true",
-            "MODELS__RESNET__ENGINE": "tfserving",
-            "MODELS__RESNET__URL": model_url,
-        }
-        self.daemon = DaemonProcess(folder, {f"CLASSIFYD_{key}": value for key, value in settings.items()})
-        self.daemon.inbox.mkdir(parents=True)
-        self.feeder = Feeder(broker.connection, self.pictures, self.daemon.inbox, random.Random(7))
+        settings = {**SMALLEST, "MODELS__RESNET__URL": model_url}
+        super().__init__(folder, broker, {f"CLASSIFYD_{key}": value for key, value in settings.items()})
+
+    def picture(self, good: bool = True) -> bytes:
+        self._number += 1
+        return jpeg("green", (16, 16), comment=b"%d" % self._number) if good else b"%d" % self._number
 
     @contextmanager
     def working(self) -> Iterator[Clients]:
         """The daemon runs, and has a thousand pictures from all sides before it."""
-        self.feeder.produce(RECORDS)
-        self.feeder.drop(FILES)
-        pictures = [jpeg("green", (16, 16), comment=b"request %d" % number) for number in range(REQUESTS)]
-        with self.daemon, Clients(self.daemon.url, pictures) as clients:
+        self.produce(RECORDS - BAD, BAD)
+        self.drop(FILES - BAD, BAD)
+        pictures = [self.picture() for _ in range(REQUESTS)]
+        with self, Clients(self.daemon.url, pictures, self.answered) as clients:
             yield clients
 
-    def wait_until_done(self, clients: Clients) -> None:
-        """Until everything is answered, put away, committed and published."""
+    def sound_at_the_end(self, clients: Clients) -> None:
+        """Everything is answered, put away, committed and published; it stops in order, and the oracle finds
+        nothing."""
         clients.wait()
-        self.daemon.wait_until(self._at_rest, BOUND, "at rest")
-
-    def _at_rest(self) -> bool:
-        return (
-            self.daemon.count() >= FILES + RECORDS + REQUESTS
-            and not self.feeder.waiting
-            and not evidence.unpublished(self.daemon.database)
-            and sum(committed(self.broker, self.group, self.pictures).values()) == RECORDS
-        )
-
-    def violations(self, answered: dict[str, str]) -> list[str]:
-        """What the oracle finds broken; the daemon has ended."""
-        inputs, rows = self.feeder.inputs, evidence.rows(self.daemon.database)
-        folders = Folders(
-            inbox=evidence.files(self.daemon.inbox),
-            done=evidence.files(self.daemon.done),
-            failed=evidence.files(self.daemon.failed),
-            sidecars=frozenset(evidence.sidecars(self.daemon.failed)),
-        )
-        with TopicReader(self.broker.connection, self.outcomes) as reader:
-            outcomes = reader.read()
-        with TopicReader(self.broker.connection, self.letters) as reader:
-            letters = reader.read()
-        recorded = {row.sha256: row.id for row in rows if row.source == "http"}
-        return [
-            *oracle.rows_at_rest(inputs, rows),
-            *oracle.files_at_rest(inputs, rows, folders),
-            *oracle.messages(rows, outcomes),
-            *oracle.dead_letters(inputs, rows, letters),
-            *([] if recorded == answered else ["the answers are not what was recorded"]),
-        ]
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[ServingStandIn]:
-    model = OnnxClassifier(OnnxConfig("resnet", bundled_model("resnet_cifar10"), top_k=10))
-    with ServingStandIn({"resnet": model}) as server:
-        yield server
+        self.wait_until_whole()
+        assert self.daemon.stop() == 0
+        assert len(self.answered) == REQUESTS
+        assert self.violations() == []
 
 
 @pytest.fixture
-def world(tmp_path: Path, broker: Broker, serving: ServingStandIn) -> Iterator[World]:
-    made = World(tmp_path / "work", broker, serving.url)
-    try:
-        yield made
-    finally:
-        made.feeder.close()
+def site(tmp_path: Path, broker: Broker, serving: ServingStandIn) -> Smallest:
+    return Smallest(tmp_path / "work", broker, serving.url)
 
 
-def test_the_smallest_limits_work_off_a_thousand_pictures_from_all_sources_at_once(world):
-    with world.working() as clients:
-        world.wait_until_done(clients)
-        assert world.daemon.stop() == 0
-    assert world.violations(clients.answered) == []
+def test_the_smallest_limits_work_off_a_thousand_pictures_from_all_sources_at_once(site):
+    with site.working() as clients:
+        site.sound_at_the_end(clients)
     assert 429 in clients.told_to_wait
 
 
-def test_so_they_do_when_the_model_goes_away_and_comes_back_in_the_middle(world, serving, recovery):
-    with world.working() as clients:
+def test_so_they_do_when_the_model_goes_away_and_comes_back_in_the_middle(site, serving, recovery):
+    with site.working() as clients:
         third = (FILES + RECORDS + REQUESTS) // 3
-        world.daemon.wait_until(lambda: world.daemon.count() >= third, BOUND, "a third done")
+        site.daemon.wait_until(lambda: site.daemon.count() >= third, BOUND, "a third done")
         serving.stop()
-        world.daemon.wait_until(lambda: 503 in clients.told_to_wait, BOUND, "telling a client to come later")
+        site.daemon.wait_until(lambda: 503 in clients.told_to_wait, BOUND, "telling a client to come later")
         serving.start()
         recovered = recovery("the model was away while every limit was one")
-        world.daemon.wait_until(lambda: world.daemon.get("/readyz")[0] == 200, BOUND, "ready")
+        site.daemon.wait_until_ready()
         recovered()
-        world.wait_until_done(clients)
-        assert world.daemon.stop() == 0
-    assert world.violations(clients.answered) == []
+        site.sound_at_the_end(clients)

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 START_BOUND = 60.0
 STOP_BOUND = 60.0
+TOLD_BOUND = 120.0
 POLL = 0.05
 LONGEST_LINE = 400
 
@@ -74,7 +75,7 @@ class DaemonProcess:
         """Starts it and waits until it is ready. Raises DaemonFailed when it is not within a minute."""
         self.launch(*arguments)
         try:
-            self.wait_until(lambda: self.get("/readyz")[0] == 200, START_BOUND, "ready")
+            self.wait_until_ready()
         except DaemonFailed:
             self.kill()
             raise
@@ -126,6 +127,17 @@ class DaemonProcess:
         except OSError:
             return 0, None
 
+    @property
+    def ready(self) -> bool:
+        """Whether every part is up, as `/readyz` tells."""
+        return self.get("/readyz")[0] == 200
+
+    def trouble(self, part: str) -> str:
+        """Why a part is down, as `/readyz` tells; nothing while it is up, or while nobody answers."""
+        _status, report = self.get("/readyz")
+        state = (report or {}).get("parts", {}).get(part, {"up": True})
+        return "" if state["up"] else str(state["detail"])
+
     def rows(self, query: str = "SELECT * FROM results ORDER BY id") -> list[dict[str, Any]]:
         """Reads the database file itself, without the daemon's code."""
         if not self.database.exists():
@@ -155,6 +167,23 @@ class DaemonProcess:
             if time.monotonic() > deadline:
                 raise DaemonFailed(f"not {what} within {bound:.0f} s\n{self.tail()}")
             time.sleep(POLL)
+
+    def wait_until_ready(self, bound: float = START_BOUND) -> None:
+        """Waits until every part is up."""
+        self.wait_until(lambda: self.ready, bound, "ready")
+
+    def wait_until_told(self, part: str, *words: str) -> None:
+        """Waits until `/readyz` tells that a part is down, with each of these words in the reason."""
+
+        def told() -> bool:
+            trouble = self.trouble(part)
+            return bool(trouble) and all(word in trouble for word in words)
+
+        self.wait_until(told, TOLD_BOUND, f"telling of {part}: {words}")
+
+    def wait_until_logged(self, words: str) -> None:
+        """Waits until these words are in its log."""
+        self.wait_until(lambda: words in self.log.read_text(errors="replace"), TOLD_BOUND, f"logging {words}")
 
     def tail(self, lines: int = 30) -> str:
         """The end of its log."""

@@ -2,12 +2,12 @@
 
 import os
 import random
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from verification.faults.evidence import SIDECAR, Found, Row
-from verification.faults.oracle import REJECTED, Folders
+from verification.faults import evidence
+from verification.faults.evidence import CLAIMS, SIDECAR, Folders, Found, Row
+from verification.faults.oracle import REJECTED
 
 
 class Taker:
@@ -58,15 +58,9 @@ class Taker:
 
 def bequeath(inbox: Path, database: Path, heir: str) -> None:
     """Makes what the dead daemon claimed look like the claims of another instance, `heir`, that died too."""
-    if not database.exists():
+    instance = evidence.instance(database)
+    if instance is None:
         return
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)
-    try:
-        found = connection.execute("SELECT id FROM instance").fetchone()
-    except sqlite3.OperationalError:  # no tables yet
-        return
-    finally:
-        connection.close()
-    mine = inbox / ".classifyd" / "claimed" / found[0] if found else None
-    if mine is not None and mine.is_dir():
+    mine = inbox / CLAIMS / "claimed" / instance
+    if mine.is_dir():
         mine.rename(mine.with_name(heir))

@@ -16,13 +16,12 @@ from verification.faults.crash.pictures import MAX_BYTES, MAX_PIXELS
 from verification.faults.crash.plan import PARTITIONS, Life, Plan, Round
 from verification.faults.crash.site import Site
 from verification.faults.crash.zygote import Zygote
-from verification.faults.evidence import TopicReader
-from verification.faults.oracle import Folders, Inputs
+from verification.faults.evidence import TRIAL, Folders, TopicReader
+from verification.faults.oracle import Inputs
 
 BOUND = 180.0
 """Seconds until everything must be worked off, or a life must have ended."""
 _LOOK = 0.02
-_TRIAL = ".classifyd-check-"
 _EMPTY = evidence.sha256(b"")
 _STARTED = b'"event": "started"'
 _DEAD_LETTER_BYTES = 4096
@@ -281,5 +280,5 @@ class World:
         return [
             file
             for file in evidence.files(folder)
-            if not file.path.name.startswith(_TRIAL) and (self.variant.links or file.sha256 != _EMPTY)
+            if not file.path.name.startswith(TRIAL) and (self.variant.links or file.sha256 != _EMPTY)
         ]

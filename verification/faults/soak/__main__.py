@@ -12,6 +12,7 @@ at once.
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--latency-ratio", type=float, default=3.0, help="last quarter's to first's, at most")
     parser.add_argument("--folder", type=Path, default=None, help="for the daemon; kept when it is named")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it has started
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     folder = options.folder or Path(tempfile.mkdtemp(prefix="soak-"))
     print(f"{options.minutes:g} minutes, seed {seed}, in {folder}", flush=True)

@@ -154,7 +154,7 @@ class Running:
         return all(done.get(source, 0) >= pace.fed for source, pace in self._paces.items())
 
     def _ready(self) -> bool:
-        return self.daemon.get("/readyz")[0] == 200
+        return self.daemon.ready
 
     def _make_topics(self) -> None:
         admin = KafkaAdminClient(**self.broker.connection)

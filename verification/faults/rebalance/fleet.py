@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from verification.faults import evidence
-from verification.faults.copies import Cause, Copy, End
 from verification.faults.evidence import Folders
+from verification.faults.rebalance.copies import Cause, Copy, End
 from verification.kit.daemon import START_BOUND, DaemonProcess
 
 LOOK_EVERY = 0.05

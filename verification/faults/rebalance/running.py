@@ -1,16 +1,6 @@
-"""Three daemons in one group and on one inbox, started, stopped, frozen and killed while pictures flow.
+"""A run: daemons of one group and on one inbox, what is done to them while pictures flow, and the verdict."""
 
-    python -m verification.faults.rebalance --records 20000 --seed 1
-
-Nothing may be missing, and every picture that is in two databases must be explained: by the broker's own log
-of the group (records), by a kill of the daemon that had it (files). A broker, a model server (a stand-in that
-looks at no picture), and the daemons are started by the command itself.
-"""
-
-import argparse
 import random
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +10,13 @@ from pathlib import Path
 
 from kafka import KafkaAdminClient, TopicPartition
 
-from verification.faults import copies, evidence, grouplog, oracle
-from verification.faults.copies import Copy
+from verification.faults import evidence, oracle
 from verification.faults.evidence import Folders, TopicReader
-from verification.faults.feeder import Feeder
-from verification.faults.fleet import Fleet
 from verification.faults.oracle import Inputs
+from verification.faults.rebalance import copies, grouplog
+from verification.faults.rebalance.copies import Copy
+from verification.faults.rebalance.feeder import Feeder
+from verification.faults.rebalance.fleet import Fleet
 from verification.kit.broker import Broker, temporary_broker
 from verification.kit.instant import instant_server
 
@@ -229,25 +220,3 @@ def _files(inputs: Inputs, found: Sequence[Copy], folders: Folders) -> list[str]
     """Every file once, where a row of it says: the last one, of those that are in several databases."""
     lasts = {copy.row.origin: copy.row for copy in found}
     return oracle.files_at_rest(inputs, list(lasts.values()), folders)
-
-
-def main() -> int:
-    """Returns 1 when a promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--records", type=int, default=20_000)
-    parser.add_argument("--files", type=int, help="default: a sixth of the records")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--members", type=int, default=3)
-    parser.add_argument("--partitions", type=int, default=12)
-    parser.add_argument("--keep", type=Path, help="an empty folder for databases, pictures and logs")
-    given = parser.parse_args()
-    files = given.records // 6 if given.files is None else given.files
-    plan = Plan(given.records, files, given.seed, given.members, given.partitions)
-    with tempfile.TemporaryDirectory() as scratch, surroundings(plan.seed) as (broker, model_url):
-        report = run(plan, broker, model_url, given.keep or Path(scratch, "fleet"))
-    print(report)
-    return 1 if report.violations else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

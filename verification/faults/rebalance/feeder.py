@@ -1,6 +1,5 @@
 """Feeds a topic and an inbox with pictures of which no two are alike, and remembers what was put in."""
 
-import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,14 +7,15 @@ from typing import Any
 
 from kafka import KafkaProducer
 
+from verification.faults import evidence
 from verification.faults.evidence import sha256
+from verification.faults.inputs import move_in
 from verification.faults.oracle import Dropped, Inputs, Produced
 from verification.kit.pictures import jpeg
 
 BAD_EVERY = 50
 FOLDERS, NAMES = 7, 100
 ANSWER = 60.0
-SUFFIX = ".jpg"
 
 
 class Feeder:
@@ -38,9 +38,7 @@ class Feeder:
     @property
     def waiting(self) -> bool:
         """Whether pictures lie in the inbox, claimed ones too; daemons may move them meanwhile."""
-        return any(
-            name.endswith(SUFFIX) for _where, _folders, names in os.walk(self._inbox) for name in names
-        )
+        return any(path.suffix == ".jpg" for path in evidence.paths(self._inbox))
 
     def produce(self, count: int) -> None:
         """Sends records, and waits until the broker has them."""
@@ -54,22 +52,17 @@ class Feeder:
         """Moves files into the inbox."""
         for _ in range(count):
             data, good = self._make()
-            place = self._free_place()
-            place.parent.mkdir(exist_ok=True)
-            partial = place.with_suffix(".part")
-            partial.write_bytes(data)
-            partial.rename(place)
-            self._dropped.append(Dropped(str(place.relative_to(self._inbox)), sha256(data), good))
+            self._dropped.append(move_in(self._inbox, self._free_name(), data, good))
 
     def close(self) -> None:
         self._producer.close(timeout=ANSWER)
 
-    def _free_place(self) -> Path:
+    def _free_name(self) -> str:
         """A name that no file of the inbox bears just now: nobody else puts any there."""
         while True:
             folder, name = self._dice.randrange(FOLDERS), self._dice.randrange(NAMES)
-            place = self._inbox / f"folder-{folder}" / f"{name}{SUFFIX}"
-            if not place.exists():
+            place = f"folder-{folder}/{name}.jpg"
+            if not (self._inbox / place).exists():
                 return place
 
     def _make(self) -> tuple[bytes, bool]:

@@ -1,4 +1,4 @@
-"""A daemon between a broker's topics and an inbox, and all that was put in: for the broker's outages."""
+"""A daemon between a broker's topics, an inbox and clients, and all that was put in."""
 
 import time
 from collections import Counter
@@ -11,11 +11,13 @@ from uuid import uuid4
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import RetriableError
+from requests import Response
 
 from tests.integration.kafka.support import make_topic, producing, wait_until
 from verification.faults import evidence, oracle
 from verification.faults.evidence import Message, Row
-from verification.faults.oracle import Dropped, Folders, Inputs, Produced
+from verification.faults.inputs import move_in
+from verification.faults.oracle import Answered, Dropped, Inputs, Produced
 from verification.kit.broker import Broker
 from verification.kit.client import Daemon
 from verification.kit.daemon import DaemonProcess
@@ -59,20 +61,19 @@ class Site:
             configuration = (topics or {}).get(role, {})
             if configuration is not None:
                 self.make(role, **configuration)
-        self.daemon = DaemonProcess(
-            folder,
-            {
-                "CLASSIFYD_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
-                "CLASSIFYD_KAFKA__INPUT__TOPIC": self.pictures,
-                "CLASSIFYD_KAFKA__INPUT__GROUP_ID": self.group,
-                "CLASSIFYD_KAFKA__OUTPUT__TOPIC": self.outcomes,
-                **_QUICK,
-                **(settings or {}),
-            },
-        )
+        told = {
+            "CLASSIFYD_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "CLASSIFYD_KAFKA__INPUT__TOPIC": self.pictures,
+            "CLASSIFYD_KAFKA__INPUT__GROUP_ID": self.group,
+            "CLASSIFYD_KAFKA__OUTPUT__TOPIC": self.outcomes,
+            **_QUICK,
+            **(settings or {}),
+        }
+        self.daemon = DaemonProcess(folder, told)
+        self._publishes_requests = told.get("CLASSIFYD_HTTP__PUBLISH") == "true"
         self.dropped: list[Dropped] = []
         self.produced: list[Produced] = []
-        self.asked: list[str] = []
+        self.answered: list[Answered] = []
         self._earlier: list[Produced] = []
         self._number = 0
 
@@ -123,16 +124,21 @@ class Site:
         self._number += 1
         return (_PICTURE if good else b"no picture") + b"%d" % self._number
 
-    def drop(self, count: int) -> None:
-        """Moves pictures into the inbox."""
-        self.daemon.inbox.mkdir(parents=True, exist_ok=True)
-        for _ in range(count):
-            data = self.picture()
-            name = f"{self._number}.jpg"
-            partial = self.daemon.inbox / f"{name}.part"
-            partial.write_bytes(data)
-            partial.rename(self.daemon.inbox / name)
-            self.dropped.append(Dropped(name, evidence.sha256(data)))
+    def put(self, good: int, bad: int = 0) -> None:
+        """So many pictures into the inbox, and as many into the topic."""
+        self.drop(good, bad)
+        self.produce(good, bad)
+
+    def drop(self, count: int, bad: int = 0) -> None:
+        """Moves good pictures and bad ones into the inbox."""
+        for good in [True] * count + [False] * bad:
+            self.drop_this(self.picture(good), good)
+
+    def drop_this(self, data: bytes, good: bool = True) -> str:
+        """Moves this picture into the inbox; its hash."""
+        sha256 = evidence.sha256(data)
+        self.dropped.append(move_in(self.daemon.inbox, f"{sha256[:12]}.jpg", data, good))
+        return sha256
 
     def produce(self, count: int, bad: int = 0) -> list[Produced]:
         """Sends good records and bad ones, and has them acknowledged."""
@@ -157,26 +163,18 @@ class Site:
 
     def ask(self) -> int:
         """Has a picture classified over HTTP; its status code."""
-        answer = self.http.post("/classify/resnet", files={"image": self.picture()}, params={"top": "1"})
-        if answer.ok:
-            self.asked.append(answer.json()["id"])
-        return answer.status_code
+        return self.post(self.picture()).status_code
+
+    def post(self, data: bytes) -> Response:
+        """The answer to this picture over HTTP."""
+        with self.http as client:
+            answer = client.post("/classify/resnet", files={"image": data}, params={"top": "1"})
+        self.answered.append(Answered(answer.status_code, answer.json().get("id", ""), evidence.sha256(data)))
+        return answer
 
     @property
     def http(self) -> Daemon:
         return Daemon(self.daemon.url)
-
-    def part(self, name: str) -> str | None:
-        """Why a part is down as `/readyz` tells it; None while it is up."""
-        _status, answer = self.daemon.get("/readyz")
-        part = (answer or {}).get("parts", {}).get(name, {"up": False, "detail": "nobody answers"})
-        return None if part["up"] else str(part["detail"])
-
-    def wait_until_told(self, part: str, words: str) -> None:
-        """Until `/readyz` tells that a part is down, and why."""
-        self.daemon.wait_until(
-            lambda: words in (self.part(part) or ""), BOUND, f"telling {words!r} of {part}"
-        )
 
     def wait_for_rows(self, count: int) -> None:
         self.daemon.wait_until(lambda: self.daemon.count() >= count, BOUND, f"at {count} rows")
@@ -201,8 +199,8 @@ class Site:
             and len(earlier) >= len(self._earlier)
             and all(offsets.get(number, 0) == end for number, end in ends.items())
             and not evidence.unpublished(self.daemon.database)
-            and not evidence.files(self.daemon.inbox)
-            and self.daemon.get("/readyz")[0] == 200
+            and not any(evidence.paths(self.daemon.inbox))
+            and self.daemon.ready
         )
 
     def _rows(self) -> tuple[list[Row], list[Row]]:
@@ -220,23 +218,20 @@ class Site:
 
     def violations(self) -> list[str]:
         """What the oracle finds, of an outcomes topic that was never deleted."""
-        rows, earlier = self._rows()
-        return [*self.violations_at_rest(), *oracle.messages([*rows, *earlier], self.messages("outcomes"))]
+        rows = evidence.rows(self.daemon.database)
+        published = [row for row in rows if self._publishes_requests or row.source != "http"]
+        return [*self.violations_at_rest(), *oracle.messages(published, self.messages("outcomes"))]
 
     def violations_at_rest(self) -> list[str]:
         """What the oracle finds but for the messages of outcomes."""
         rows, earlier = self._rows()
-        folders = Folders(
-            *(evidence.files(folder) for folder in (self.daemon.inbox, self.daemon.done, self.daemon.failed)),
-            frozenset(evidence.sidecars(self.daemon.failed)),
-        )
+        folders = evidence.folders(self.daemon.inbox, self.daemon.done, self.daemon.failed)
         found = oracle.rows_at_rest(self.inputs, rows)
         found += oracle.files_at_rest(self.inputs, rows, folders)
         found += oracle.dead_letters(self.inputs, rows, self.messages("letters"))
         counted = Counter(row.sha256 for row in earlier)
         found += [f"{one}: {counted[one.sha256]} rows" for one in self._earlier if counted[one.sha256] != 1]
-        answered = {row.id for row in evidence.rows(self.daemon.database) if row.source == "http"}
-        return found + [f"request {one}: answered, but no row" for one in self.asked if one not in answered]
+        return found + oracle.rows_of_requests(self.answered, evidence.rows(self.daemon.database))
 
 
 def outlast_the_session(since: float) -> None:

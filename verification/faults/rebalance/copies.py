@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from verification.faults.evidence import SIDECAR, Folders, Row
-from verification.faults.grouplog import Commit, Event
 from verification.faults.oracle import Produced
+from verification.faults.rebalance.grouplog import Commit, Event
 
 Cause = Literal["killed", "stopped", "rebalanced"]
 _NEVER = 2**63

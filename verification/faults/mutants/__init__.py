@@ -1,0 +1,1 @@
+"""Hostile JPEGs through the gate and the embedded engine: see `__main__`."""
