@@ -48,6 +48,7 @@ def test_keys_and_headers_of_records_are_but_text(tmp_path: Path, broker: Broker
         **CONSOLE,
         "CLASSIFYD_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "CLASSIFYD_KAFKA__INPUT__TOPIC": topic,
+        "CLASSIFYD_KAFKA__INPUT__GROUP_ID": topic,
         "CLASSIFYD_KAFKA__OUTPUT__TOPIC": output,
     }
     good = [(key, JPEG, []) for key in KEYS]

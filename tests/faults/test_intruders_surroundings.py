@@ -81,6 +81,7 @@ def test_nothing_but_the_configured_address_listens(tmp_path: Path, broker: Brok
     settings = {
         "CLASSIFYD_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "CLASSIFYD_KAFKA__INPUT__TOPIC": make_topic(broker, "listening", 1),
+        "CLASSIFYD_KAFKA__INPUT__GROUP_ID": "listening",
     }
     with DaemonProcess(tmp_path, settings) as daemon:
         assert listening(daemon.pid) == [f"tcp 127.0.0.1:{daemon.port}"]

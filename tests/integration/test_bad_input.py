@@ -131,6 +131,7 @@ def test_records(tmp_path: Path, broker) -> None:
         **SETTINGS,
         "CLASSIFYD_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "CLASSIFYD_KAFKA__INPUT__TOPIC": topic,
+        "CLASSIFYD_KAFKA__INPUT__GROUP_ID": topic,
     }
     values = [data for data, _reason in BAD.values()]
     with DaemonProcess(tmp_path, settings) as daemon:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+
+from verification.kit.database import select
 
 SIDECAR = ".error.json"
 CLAIMS = ".classifyd"
@@ -107,21 +108,6 @@ def instance(database: Path) -> str | None:
     """The name that the daemon of a database gave itself; None while it has none."""
     found = select(database, "SELECT id FROM instance")
     return str(found[0][0]) if found else None
-
-
-def select(database: Path, query: str) -> list[tuple[Any, ...]]:
-    """Reads the file, whoever writes it; nothing while there is no table."""
-    if not database.exists():
-        return []
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)
-    try:
-        return connection.execute(query).fetchall()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return []
-        raise
-    finally:
-        connection.close()
 
 
 def folders(inbox: Path, done: Path, failed: Path) -> Folders:

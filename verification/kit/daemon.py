@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from verification.kit.database import select
 
 START_BOUND = 60.0
 STOP_BOUND = 60.0
@@ -140,18 +141,7 @@ class DaemonProcess:
 
     def rows(self, query: str = "SELECT * FROM results ORDER BY id") -> list[dict[str, Any]]:
         """Reads the database file itself, without the daemon's code."""
-        if not self.database.exists():
-            return []
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
-        try:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(query)]
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
-                return []
-            raise
-        finally:
-            connection.close()
+        return [dict(row) for row in select(self.database, query)]
 
     def count(self) -> int:
         """How many results are recorded."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from verification.faults import evidence
+from verification.kit.database import select
 
 _KILOBYTE = 1024  # what /proc counts in
 
@@ -37,7 +37,7 @@ def vitals(pid: int, database: Path) -> Vitals:
     rowid is their number."""
     process = Path("/proc", str(pid))
     status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    pending, kept, oldest, rows = evidence.select(database, _QUESTION)[0]
+    pending, kept, oldest, rows = select(database, _QUESTION)[0]
     return Vitals(
         rss=int(status["VmRSS"].split()[0]) * _KILOBYTE,
         fds=sum(1 for _ in (process / "fd").iterdir()),
@@ -52,4 +52,4 @@ def vitals(pid: int, database: Path) -> Vitals:
 
 def rows_by_source(database: Path) -> dict[str, int]:
     """How many results each source has."""
-    return dict(evidence.select(database, "SELECT source, count(*) FROM results GROUP BY source"))
+    return dict(select(database, "SELECT source, count(*) FROM results GROUP BY source"))
