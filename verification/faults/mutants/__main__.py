@@ -10,6 +10,7 @@ seed makes the same mutants (with the same Pillow, which encodes the pictures th
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -39,9 +40,11 @@ def main() -> None:
     run = Run(Mutants(arguments.seed, list(corpus().values())), folder, progress=_Progress(arguments.count))
     total = run.over(range(arguments.first, arguments.first + arguments.count), arguments.workers)
     print(described(total))
-    print(
-        f"seed {arguments.seed}, {time.monotonic() - started:,.0f} s, {arguments.workers} workers, {folder}"
-    )
+    print(f"seed {arguments.seed}, {time.monotonic() - started:,.0f} s, {arguments.workers} workers")
+    if total.findings:
+        print(f"kept: {folder}")
+    elif arguments.save is None:
+        shutil.rmtree(folder)
     sys.exit(1 if total.findings else 0)
 
 
