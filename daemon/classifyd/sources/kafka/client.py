@@ -78,7 +78,7 @@ def poll(
     return records, Unreadable(spent.topic_partition, spent.next_fetch_offset, error)
 
 
-def rewind(consumer: KafkaConsumer, where: TopicPartition, offset: int | None = None) -> bool:
+def read_from(consumer: KafkaConsumer, where: TopicPartition, offset: int | None = None) -> bool:
     """Has a partition read from an offset, or from its first record; False when it is not ours any more.
 
     The group can take a partition away at any time, on kafka-python's I/O thread: asking first is no help.
@@ -89,15 +89,6 @@ def rewind(consumer: KafkaConsumer, where: TopicPartition, offset: int | None = 
         else:
             consumer.seek(where, offset)
     except (ValueError, KeyError):  # before kafka-python looked, and while it did
-        return False
-    return True
-
-
-def resume_at(consumer: KafkaConsumer, where: TopicPartition, offset: int) -> bool:
-    """Has a partition read from an offset on; False when it is not ours any more, as in `rewind`."""
-    try:
-        consumer.seek(where, offset)
-    except (ValueError, KeyError):
         return False
     return True
 

@@ -1,7 +1,7 @@
 """The loop over an open consumer: deliver, pause or resume, poll, commit."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -118,12 +118,12 @@ class Session:
         except KafkaTimeoutError:
             return False
         if committed is None:
-            partition.ready = client.rewind(self._consumer, partition.where)
+            partition.ready = client.read_from(self._consumer, partition.where)
         elif is_of_another(committed.metadata, partition.incarnation):
             partition.ready = self._reset(partition.where, "the topic was deleted and created again")
         else:
             partition.committed = committed.offset
-            partition.ready = client.resume_at(self._consumer, partition.where, committed.offset)
+            partition.ready = client.read_from(self._consumer, partition.where, committed.offset)
         return True
 
     def _greet_again(self, without_offset: Collection[TopicPartition]) -> None:
@@ -161,24 +161,28 @@ class Session:
             partition.stop_at(unreadable, time.monotonic() + REREAD)
 
     def _take(self, polled: dict[TopicPartition, list[Any]]) -> None:
-        if not self._is_certain(polled):
-            self._put_back(polled)
+        # Whose they are is settled before the broker is asked: a partition that was taken away and given
+        # back meanwhile begins elsewhere, and is not ready before that is known.
+        read = [
+            (partition, records)
+            for where, records in polled.items()
+            if (partition := self._partitions.get(where)) is not None and partition.ready
+        ]
+        if not self._is_certain(partition for partition, _records in read):
+            self._put_back(read)
             return
         incarnation = client.incarnation(self._consumer, self._config.topic)
         for partition in self._partitions.all():
             if incarnation is not None and partition.incarnation not in (None, incarnation):
-                polled.pop(partition.where, None)
                 self._restart(partition.where, "the topic was deleted and created again")
-        for where, records in polled.items():
-            assigned = self._partitions.get(where)
-            if assigned is not None:
-                self._take_from(assigned, records)
+        for partition, records in read:
+            if not partition.gone:
+                self._take_from(partition, records)
 
-    def _is_certain(self, polled: Collection[TopicPartition]) -> bool:
+    def _is_certain(self, partitions: Iterable[Partition]) -> bool:
         """Whether it is known by now of which topic the records are that were just polled: their keys hold
         its id, and the topic may have been deleted and created again before they were fetched."""
-        partitions = [self._partitions.get(where) for where in polled]
-        if all(partition is None or partition.incarnation is None for partition in partitions):
+        if all(partition.incarnation is None for partition in partitions):
             return True
         try:
             client.ask_for_metadata(self._consumer, ANSWER)
@@ -186,11 +190,10 @@ class Session:
             return False
         return True
 
-    def _put_back(self, polled: dict[TopicPartition, list[Any]]) -> None:
+    def _put_back(self, read: list[tuple[Partition, list[Any]]]) -> None:
         """Has records fetched again later."""
-        for where, records in polled.items():
-            partition = self._partitions.get(where)
-            if partition is not None and client.rewind(self._consumer, where, records[0].offset):
+        for partition, records in read:
+            if not partition.gone and client.read_from(self._consumer, partition.where, records[0].offset):
                 partition.retry_at = time.monotonic() + ASK_AGAIN
 
     def _take_from(self, partition: Partition, records: list[Any]) -> None:
@@ -211,7 +214,7 @@ class Session:
                 self._reset(where, reason)
 
     def _reset(self, where: TopicPartition, reason: str) -> bool:
-        done = client.rewind(self._consumer, where)
+        done = client.read_from(self._consumer, where)
         if done:
             emit(OffsetReset(topic=where.topic, partition=where.partition, reason=reason))
         return done

@@ -37,6 +37,8 @@ class _Exceeded(Exception):
 class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     """What a fetch brought of a partition."""
 
+    next_fetch_offset: int
+
     def __init__(self, limit: int, offset: int, where: TopicPartition, records: Any, **options: Any) -> None:
         self._batches = _Batches(records, limit)
         super().__init__(offset, where, self._batches, **options)
@@ -52,7 +54,10 @@ class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                     f"its batch is larger than {self._batches.limit} bytes once it is decompressed; if such "
                     "are meant to come, raise intake.max_bytes"
                 ) from error
-            self.drain()  # as if the fetch had ended before this batch: the next one begins with it
+            # As if the fetch had ended before this batch: the next one begins with it. Where compaction took
+            # the last records of the batch before, their number alone would fetch that one again, for ever.
+            self.next_fetch_offset = max(self.next_fetch_offset, self._batches.begun)
+            self.drain()
         except Exception as error:
             raise CorruptRecordError(f"{type(error).__name__}: {error}") from error
 
@@ -63,6 +68,8 @@ class _Batches:
     def __init__(self, records: Any, limit: int) -> None:
         self._records = records
         self.limit = limit
+        self.begun = 0
+        """The first offset of the batch that was taken last."""
         self._left = limit
 
     @property
@@ -73,6 +80,7 @@ class _Batches:
     def next_batch(self) -> Any:
         batch = self._records.next_batch()
         if isinstance(batch, DefaultRecordBatch) and batch.compression_type:
+            self.begun = batch.base_offset
             return _CompressedBatch(batch._buffer, self._decompress)
         return batch
 

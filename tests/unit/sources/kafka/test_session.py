@@ -4,7 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 from kafka import TopicPartition
-from kafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.errors import (
+    IllegalStateError,
+    KafkaTimeoutError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from classifyd.sources.kafka import client
@@ -129,6 +134,43 @@ def test_what_was_taken_away_is_not_measured(session):
     assert [session._position(partition) for partition in session._partitions.all()] == [None, 7]
     session._measure()
     assert session.waiting == 0
+
+
+def test_what_was_read_before_a_partition_went_and_came_back_is_dropped(session, monkeypatch):
+    """Taking it would let an offset be committed past what another member left."""
+    [*_, old] = session._partitions.all()
+    old.ready, old.incarnation = True, "id"
+    held = []
+    session._handover = SimpleNamespace(hold=lambda partition, records: held.append(partition))
+
+    def rebalanced(*_args):
+        session._partitions.drop()
+        session._partitions.assign([B])
+
+    records = {B: [SimpleNamespace(offset=5, value=b"picture")]}
+    monkeypatch.setattr(client, "ask_for_metadata", rebalanced)
+    session._take(dict(records))
+    session._take(dict(records))
+    assert not held
+    assert session._partitions.uncommitted() == {}
+    monkeypatch.setattr(client, "ask_for_metadata", lambda *_args: None)
+    [new] = session._partitions.all()
+    new.ready, new.incarnation = True, "id"
+    session._take(dict(records))
+    assert held == [new]
+
+
+def test_what_nobody_vouches_for_is_read_again_unless_it_went_meanwhile(session, consumer, monkeypatch):
+    for partition in session._partitions.all():
+        partition.ready, partition.incarnation = True, "id"
+
+    def unanswered(*_args):
+        raise KafkaTimeoutError
+
+    monkeypatch.setattr(client, "ask_for_metadata", unanswered)
+    session._take({where: [SimpleNamespace(offset=5, value=b"picture")] for where in (A, B)})
+    assert consumer.sought == {B: 5}
+    assert session._partitions.get(B).retry_at > session._partitions.get(A).retry_at == 0
 
 
 def test_a_pause_of_what_was_taken_away_hinders_none_of_the_others(session, consumer):

@@ -139,3 +139,17 @@ def test_a_fetch_ends_before_the_batch_that_goes_beyond_the_limit(name):
     assert first.next_fetch_offset == 1
     second = fetched(b"".join(batches[1:]), offset=1)
     assert [record.offset for record in second.take()] == [1]
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_fetch_that_ends_early_is_not_followed_by_the_same_where_compaction_left_a_gap(name):
+    """The first batch ends at offset 3, of which compaction left no record: a fetch from 1 brings it too."""
+    compacted = bytearray(batch(CODECS[name], bytes(LIMIT * 2 // 3)))
+    compacted[23:27] = (3).to_bytes(4)  # its last offset delta
+    crc = DefaultRecordBatch.CRC_OFFSET
+    compacted[crc : crc + 4] = calc_crc32c(
+        memoryview(compacted)[DefaultRecordBatch.ATTRIBUTES_OFFSET :]
+    ).to_bytes(4)
+    records = fetched(bytes(compacted) + batch(CODECS[name], bytes(LIMIT * 2 // 3), offset=4), offset=1)
+    assert records.take() == []
+    assert records.next_fetch_offset == 4
