@@ -50,3 +50,11 @@ def test_what_is_no_http_is_answered_with_a_problem():
 def test_half_of_the_open_files_are_left_to_others(monkeypatch, files, most):
     monkeypatch.setattr("resource.getrlimit", lambda _which: (files, files))
     assert _most_connections(HttpConfig().max_connections) == most
+
+
+def test_requests_sent_before_their_answers_are_all_answered_before_the_client_owes_anything():
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(World(), client_timeout=0.5) as server, connect(server) as connection:
+        connection.sendall(request * 50)
+        with connection.makefile("rb") as answers:
+            assert answers.read().count(b'{"alive":true}') == 50
