@@ -202,7 +202,10 @@ def _temporary(target: Path, token: str) -> Path:
 
 
 def _create(path: Path, mode: int) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    """A new file, never the one that an earlier life left there: that may be the picture at its place, under
+    its second name, and writing to it would write to both."""
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
 
 def _make_parent(target: Path) -> None:

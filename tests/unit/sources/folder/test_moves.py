@@ -127,7 +127,7 @@ def test_a_target_that_appears_meanwhile_is_left_as_it_is(
 
 
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("after", range(12))
+@pytest.mark.parametrize("after", range(14))
 def test_a_crash_after_any_system_call_is_made_good_by_repeating(
     world: World, source: Path, target: Path, after: int
 ) -> None:
@@ -144,6 +144,31 @@ def test_a_crash_after_any_system_call_is_made_good_by_repeating(
     assert target.read_bytes() == PICTURE
     assert not source.exists()
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("after", range(20))
+def test_a_file_that_is_written_beside_it_again_after_a_crash_leaves_the_moved_one_as_it_is(
+    world: World, source: Path, target: Path, after: int
+) -> None:
+    """Both steps use one temporary name: a copy that a crash left under it is the file at the target too."""
+    beside = target.with_name("cat.jpg.error.json")
+
+    def put() -> None:
+        write_new(beside, b"{}", "TOKEN")
+        move(source, target, "TOKEN")
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        world(monkeypatch)
+        with pytest.MonkeyPatch.context() as dying:
+            _crash_after(dying, after)
+            with suppress(Crash):
+                put()
+        if source.exists():
+            put()
+    assert target.read_bytes() == PICTURE
+    assert beside.read_bytes() == b"{}"
+    assert set(target.parent.iterdir()) == {target, beside}
 
 
 def _crash_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
@@ -373,7 +398,7 @@ def test_where_others_look_an_error_that_may_pass_leaves_everything_as_it_was(
 
 
 @pytest.mark.parametrize("world", [ordinary, without_links])
-@pytest.mark.parametrize("after", range(8))
+@pytest.mark.parametrize("after", range(9))
 def test_a_crash_while_a_new_file_is_written_is_made_good_by_repeating(
     world: World, target: Path, after: int
 ) -> None:
