@@ -9,6 +9,7 @@ import pytest
 from tests.integration.kafka.support import make_topic
 from verification.kit.broker import Broker
 from verification.kit.daemon import DaemonProcess
+from verification.kit.descriptors import sockets, table
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -17,36 +18,19 @@ ACCEPTING = 0x10000  # __SO_ACCEPTCON, include/uapi/linux/net.h
 UNBOUND_DATAGRAM = "07"  # TCP_CLOSE: how /proc shows an UDP socket that anybody may send to
 
 
-def inodes(pid: int) -> set[str]:
-    """The inodes of a process's sockets (proc(5), /proc/pid/fd)."""
-    found = set()
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            target = str(link.readlink())
-        except FileNotFoundError:
-            continue  # closed meanwhile
-        if target.startswith("socket:["):
-            found.add(target[len("socket:[") : -1])
-    return found
-
-
 def listening(pid: int) -> list[str]:
     """Every address at which a process takes what others send: TCP, UDP and Unix sockets (proc(5))."""
-    own, found = inodes(pid), []
+    own, found = sockets(pid), []
     for kind in ("tcp", "tcp6", "udp", "udp6"):
-        for line in _table(pid, kind):
+        for line in table(pid, kind):
             _, address, _, state, *_, inode = line[:10]
             if inode in own and state == (LISTENING if kind.startswith("tcp") else UNBOUND_DATAGRAM):
                 found.append(f"{kind} {_readable(address)}")
-    for line in _table(pid, "unix"):
+    for line in table(pid, "unix"):
         flags, inode = int(line[3], 16), line[6]
         if inode in own and flags & ACCEPTING:
             found.append(f"unix {line[7:]}")
     return found
-
-
-def _table(pid: int, kind: str) -> list[list[str]]:
-    return [line.split() for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]]
 
 
 def _readable(address: str) -> str:

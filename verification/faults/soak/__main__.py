@@ -124,7 +124,8 @@ def _summary(
     return [
         f"memory at rest: {before.rss / mib:.1f} MiB after the warm-up, {after.rss / mib:.1f} MiB at the end"
         f" ({after.rss / before.rss - 1:+.1%}); {max(one.rss for one in line) / mib:.1f} MiB at most",
-        f"descriptors at rest: {before.fds}, then {after.fds};"
+        f"descriptors at rest: {before.fds}, then {after.fds}"
+        f" (connections: {before.connections}, then {after.connections});"
         f" threads: {before.threads}, then {after.threads}",
         f"write-ahead log: {max(one.wal for one in line) / mib:.1f} MiB at most",
         f"outbox: {max(one.pending for one in line)} messages waited at most, {after.pending} at the end;"

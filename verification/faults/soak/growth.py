@@ -10,6 +10,8 @@ MEMORY = 0.10
 """By how much memory at the end may be above its level after the warm-up."""
 LONGEST_WAL = 64 * 2**20
 """Bytes: what `journal_size_limit` cuts the log back to."""
+CONNECTIONS = 3
+"""How many more may be open: clients of the model and of Kafka open one when they next need it."""
 PRUNED_AFTER = 60.0
 """Seconds that a message may outlive its retention, since pruning comes by now and then."""
 NOISE = 0.05
@@ -21,8 +23,10 @@ def growth(before: Vitals, after: Vitals, line: Sequence[Vitals], retention: flo
     found = []
     if after.rss > before.rss * (1 + MEMORY):
         found.append(f"memory grew from {before.rss} to {after.rss} bytes")
-    if after.fds != before.fds:
+    if after.fds - after.connections != before.fds - before.connections:
         found.append(f"{before.fds} file descriptors after the warm-up, {after.fds} at the end")
+    if after.connections > before.connections + CONNECTIONS:
+        found.append(f"{before.connections} connections after the warm-up, {after.connections} at the end")
     if after.threads != before.threads:
         found.append(f"{before.threads} threads after the warm-up, {after.threads} at the end")
     if (longest := max(one.wal for one in line)) > LONGEST_WAL:

@@ -4,17 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verification.kit.database import select
+from verification.kit.descriptors import connections, targets
 
 _KILOBYTE = 1024  # what /proc counts in
 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """At one moment. `wal` and `rss` in bytes; `pending` are messages that wait in the outbox, `kept` all
-    that are there, `oldest` the seconds since the first of the published ones was."""
+    """At one moment. `wal` and `rss` in bytes; `connections` are the `fds` that are TCP; `pending` are
+    messages that wait in the outbox, `kept` all that are there, `oldest` the seconds since the first of the
+    published ones was."""
 
     rss: int
     fds: int
+    connections: int
     threads: int
     wal: int
     pending: int
@@ -40,7 +43,8 @@ def vitals(pid: int, database: Path) -> Vitals:
     pending, kept, oldest, rows = select(database, _QUESTION)[0]
     return Vitals(
         rss=int(status["VmRSS"].split()[0]) * _KILOBYTE,
-        fds=sum(1 for _ in (process / "fd").iterdir()),
+        fds=len(targets(pid)),
+        connections=connections(pid),
         threads=int(status["Threads"]),
         wal=database.with_name(f"{database.name}-wal").stat().st_size,
         pending=pending,
