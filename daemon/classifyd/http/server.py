@@ -40,20 +40,20 @@ class HttpServer:
 
         Raises ConfigurationError where host and port cannot be listened on.
         """
-        most = _most_connections(config.max_connections)
+        self._most = _most_connections(config.max_connections)
         self._socket = _listen(config.host, config.port)
         self._url = _url(self._socket)
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=Crowd(most, config.client_timeout).protocol(),
+                http=Crowd(self._most, config.client_timeout).protocol(),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
                 ws="none",
                 proxy_headers=False,
                 server_header=False,
-                backlog=math.ceil(most * _ACCEPTED_AT_ONCE),
+                backlog=math.ceil(self._most * _ACCEPTED_AT_ONCE),
                 timeout_graceful_shutdown=math.ceil(stop_timeout),
             )
         )
@@ -71,7 +71,7 @@ class HttpServer:
         """Serves until stopped. Signals are left to the main thread, which must not be this one."""
         with self._socket:
             if not self._server.should_exit:
-                emit(HttpListening(url=self._url))
+                emit(HttpListening(url=self._url, max_connections=self._most))
                 self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:

@@ -12,6 +12,7 @@ from classifyd.telemetry.metrics import http_cut, http_requests, pictures
 class HttpListening(Event):
     message = "HTTP API listens"
     url: str
+    max_connections: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
