@@ -202,7 +202,8 @@ def finished_by_the_next_start(site: Busy, clients: Clients, unfinished: set[str
     site.daemon.wait_until(lambda: site.worked_off, BOUND, "worked off")
     assert site.daemon.stop() == 0
     rows = evidence.rows(site.daemon.database)
-    assert site.committed() == site.first_without_a_row()
+    # Records that were recorded before and came again may not have been read by then: their offsets stay.
+    assert oracle.offsets(site.inputs, rows, site.committed()) == []
     assert unfinished <= {row.origin for row in rows}
     assert before.items() <= {row.id: row for row in rows}.items()
     assert site.violations() == []
