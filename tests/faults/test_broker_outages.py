@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.site import BOUND, Site, outlast_the_session
-from tests.faults.wire import memory
 from verification.faults import evidence
 from verification.kit.broker import Broker
 from verification.kit.instant import instant_server
+from verification.kit.process import memory
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 

@@ -8,11 +8,11 @@ import pytest
 from kafka import KafkaProducer
 
 from tests.faults.site import BOUND, Site
-from tests.faults.wire import memory
 from tests.integration.kafka.support import committed, producing
 from verification.faults import evidence
 from verification.faults.oracle import Produced
 from verification.kit.broker import Broker
+from verification.kit.process import memory
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 

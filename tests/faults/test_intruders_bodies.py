@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.faults.wire import BOUND, Answer, connect, head, memory, metric, read_answer
+from tests.faults.wire import BOUND, Answer, connect, head, metric, read_answer
 from verification.kit.daemon import DaemonProcess
 from verification.kit.pictures import jpeg
+from verification.kit.process import memory
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -14,12 +14,12 @@ from tests.faults.wire import (
     connect,
     head,
     metric,
-    open_files,
     read_answer,
     was_closed,
 )
 from verification.kit.daemon import DaemonProcess
 from verification.kit.pictures import jpeg
+from verification.kit.process import targets
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -133,7 +133,7 @@ def test_thousands_of_idle_connections_stop_neither_a_good_client_nor_the_folder
         for number in range(min(IDLE, soft - 200)):
             idle.enter_context(connect(daemon))
             if number % 100 == 0:
-                most = max(most, open_files(daemon.pid))
+                most = max(most, len(targets(daemon.pid)))
                 assert daemon.get("/healthz") == (200, {"alive": True})
         assert most < FILES - 10
 

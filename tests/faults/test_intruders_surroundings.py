@@ -9,7 +9,7 @@ import pytest
 from tests.integration.kafka.support import make_topic
 from verification.kit.broker import Broker
 from verification.kit.daemon import DaemonProcess
-from verification.kit.descriptors import sockets, table
+from verification.kit.process import sockets, table
 
 pytestmark = pytest.mark.timeout(240)
 

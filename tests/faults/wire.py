@@ -4,7 +4,6 @@ import http.client
 import json
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from verification.kit.daemon import DaemonProcess
@@ -88,16 +87,3 @@ def metric(daemon: DaemonProcess, sample: str) -> float:
     text = ask(daemon, head("GET", "/metrics")).body.decode()
     values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(f"{sample} ")]
     return float(values[0]) if values else 0.0
-
-
-def open_files(pid: int) -> int:
-    """How many file descriptors a process has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def memory(pid: int, kind: str = "VmHWM") -> int:
-    """Bytes of a process's memory that were resident at most (VmHWM), or are now (VmRSS)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{kind}:"):
-            return int(line.split()[1]) * 1024
-    raise LookupError(kind)

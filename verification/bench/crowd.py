@@ -10,9 +10,10 @@ from verification.bench.photos import write_all
 from verification.bench.processes import BOUND, answering_at_once, daemon
 from verification.bench.scale import Scale
 from verification.kit.daemon import DaemonProcess
+from verification.kit.process import memory
 
 LOOK = 0.5
-_KIBIBYTES = 1024
+MEBIBYTE = 2**20
 
 
 def measure(scale: Scale, folder: Path) -> list[Figure]:
@@ -59,14 +60,9 @@ def _memory_to_the_end(folder: Path, url: str, count: int) -> list[float]:
     with daemon(folder, {}, "--model-url", url) as process:
 
         def at_the_end() -> bool:
-            levels.append(_resident(process.pid))
+            levels.append(memory(process.pid, "VmRSS") / MEBIBYTE)
             time.sleep(LOOK)
             return process.count() >= count
 
         process.wait_until(at_the_end, 2 * BOUND, f"at {count} rows")
     return levels
-
-
-def _resident(pid: int) -> float:
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return int(status["VmRSS"].split()[0]) / _KIBIBYTES

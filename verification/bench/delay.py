@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import orjson
 
 from verification.bench import photos
-from verification.bench.figures import Figure, at_most, percentile
+from verification.bench.figures import Figure, at_most
 from verification.bench.processes import BOUND, answering_at_once, daemon
 from verification.bench.scale import Scale
+from verification.faults.soak.growth import percentile
 from verification.kit.daemon import DaemonProcess
 
 PAUSE = 0.02

@@ -69,12 +69,6 @@ def side_by_side(name: str, unit: str, one: Measured, other: Measured, rounds: i
     return Figure(name, unit, median(ones), median(others), ratio, target)
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` (0 to 1) of the values do not exceed: nearest rank."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
-
-
 def table(figures: Sequence[Figure]) -> Table:
     """For a person."""
     drawn = Table("what", "unit", "value", "against", "ratio", "target", "", box=None, pad_edge=False)

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verification.kit.database import select
-from verification.kit.descriptors import connections, targets
-
-_KILOBYTE = 1024  # what /proc counts in
+from verification.kit.process import connections, memory, status, targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +36,12 @@ SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL),
 def vitals(pid: int, database: Path) -> Vitals:
     """Looks at the process and at its database's file. Results are only ever added here, so that the greatest
     rowid is their number."""
-    process = Path("/proc", str(pid))
-    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
     pending, kept, oldest, rows = select(database, _QUESTION)[0]
     return Vitals(
-        rss=int(status["VmRSS"].split()[0]) * _KILOBYTE,
+        rss=memory(pid, "VmRSS"),
         fds=len(targets(pid)),
         connections=connections(pid),
-        threads=int(status["Threads"]),
+        threads=int(status(pid)["Threads"]),
         wal=database.with_name(f"{database.name}-wal").stat().st_size,
         pending=pending,
         kept=kept,

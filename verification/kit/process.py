@@ -1,8 +1,19 @@
-"""A process's descriptors as the system lists them (Linux, proc(5))."""
+"""A process as the system tells of it: its memory, its descriptors (Linux, proc(5))."""
 
 from pathlib import Path
 
 ESTABLISHED = "01"  # TCP_ESTABLISHED, include/net/tcp_states.h
+
+
+def status(pid: int) -> dict[str, str]:
+    """The lines of its status file by name."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def memory(pid: int, kind: str = "VmHWM") -> int:
+    """Bytes of its memory that were resident at most (VmHWM), or are now (VmRSS)."""
+    return int(status(pid)[kind].split()[0]) * 1024
 
 
 def targets(pid: int) -> list[str]:
