@@ -115,9 +115,11 @@ def _model(classifier: Classifier) -> str:
 
 
 def _topics(connection: Mapping[str, Any]) -> set[str]:
-    from classifyd.sources.kafka.client import open_consumer
+    from kafka import KafkaConsumer
 
-    consumer = open_consumer({**connection, "bootstrap_timeout_ms": BROKER_TIMEOUT_MS})
+    from classifyd.kafka_python import opened
+
+    consumer = opened(KafkaConsumer, {**connection, "bootstrap_timeout_ms": BROKER_TIMEOUT_MS})
     try:
         return set(consumer.topics())
     finally:

@@ -79,11 +79,11 @@ def test_the_broker_and_every_configured_topic_are_checked(classifyd, model, mon
 def test_the_broker_is_reached_as_the_daemon_reaches_it(classifyd, model, clean, monkeypatch):
     asked = []
 
-    def open_consumer(arguments):
+    def opened(_client, arguments):
         asked.append(arguments)
         raise ConfigurationError("the settings of [kafka] do not work")
 
-    monkeypatch.setattr("classifyd.sources.kafka.client.open_consumer", open_consumer)
+    monkeypatch.setattr("classifyd.kafka_python.opened", opened)
     (clean / "classifyd.toml").write_text(
         '[kafka]\nbootstrap_servers = ["a:1"]\n[kafka.input]\ntopic = "in"\nsession_timeout = "5m"\n'
         '[kafka.consumer]\nsocks5_proxy = "socks5://p:1080"\nheartbeat_interval_ms = 90_000\n'

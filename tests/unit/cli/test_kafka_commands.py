@@ -62,7 +62,7 @@ def test_a_topics_limit_is_asked_over_the_producers_proxy(monkeypatch):
             asked.append(arguments)
             raise KafkaError
 
-    monkeypatch.setattr("classifyd.publish.kafka.sender.open_producer", lambda _arguments: None)
+    monkeypatch.setattr("classifyd.publish.kafka.sender.opened", lambda _client, _arguments: None)
     monkeypatch.setattr("classifyd.publish.kafka.sender.KafkaAdminClient", Admin)
     options = {"socks5_proxy": "socks5://p:1080", "linger_ms": 5}
     assert Sender(PublisherConfig({"bootstrap_servers": ["a:1"]}, options)).limit("t") is None

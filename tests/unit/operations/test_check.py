@@ -97,7 +97,7 @@ class FakeConsumer:
 
 def test_topics_that_are_there_and_missing(monkeypatch):
     consumer = FakeConsumer()
-    monkeypatch.setattr("classifyd.sources.kafka.client.open_consumer", lambda _arguments: consumer)
+    monkeypatch.setattr("classifyd.kafka_python.opened", lambda _client, _arguments: consumer)
     findings = list(check_broker({"bootstrap_servers": ["x:1"]}, ["a", "c"]))
     assert [(finding.subject, finding.ok) for finding in findings] == [
         ("broker", True),
@@ -108,20 +108,20 @@ def test_topics_that_are_there_and_missing(monkeypatch):
 
 
 def test_a_connection_that_can_never_work_is_told_in_its_own_words(monkeypatch):
-    def refuse(_arguments):
+    def refuse(_client, _arguments):
         raise ConfigurationError("the settings of [kafka] do not work")
 
-    monkeypatch.setattr("classifyd.sources.kafka.client.open_consumer", refuse)
+    monkeypatch.setattr("classifyd.kafka_python.opened", refuse)
     [finding] = check_broker({"bootstrap_servers": ["x:1"]}, ["a"])
     assert "(the settings of [kafka] do not work)" in finding.detail
 
 
 def test_a_broker_that_is_away(monkeypatch):
-    def refuse(arguments):
+    def refuse(_client, arguments):
         assert arguments["bootstrap_timeout_ms"] <= 10_000
         raise KafkaTimeoutError("nobody there")
 
-    monkeypatch.setattr("classifyd.sources.kafka.client.open_consumer", refuse)
+    monkeypatch.setattr("classifyd.kafka_python.opened", refuse)
     [finding] = check_broker({"bootstrap_servers": ["x:1"]}, ["a"])
     assert not finding.ok
     assert "x:1 cannot be used" in finding.detail

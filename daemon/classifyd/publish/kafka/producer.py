@@ -1,23 +1,19 @@
-"""Opening and closing kafka-python's producer, and what its errors mean."""
+"""Sending by kafka-python's producer, closing it, and what its errors mean."""
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import (
     InvalidTopicError,
-    KafkaConfigurationError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
-from kafka.net.compat import KafkaNetClient
 from kafka.producer.future import FutureRecordMetadata
 
-from classifyd.core.errors import ConfigurationError, MessageTooLarge, PublishError, PublishUnavailable
+from classifyd.core.errors import MessageTooLarge, PublishError, PublishUnavailable
 from classifyd.core.values import Message
 
 TOPIC_WAIT = 2.0
@@ -35,25 +31,6 @@ def send(producer: KafkaProducer, message: Message, deadline: float) -> FutureRe
         raise PublishUnavailable(f"Kafka topic {message.topic} does not exist: create it") from error
     except KafkaError as error:
         raise explained(message.topic, error) from error
-
-
-def open_producer(arguments: Mapping[str, Any]) -> KafkaProducer:
-    """A producer that has reached the broker; one whose constructor fails leaves its client behind, which
-    is closed here."""
-    clients: list[KafkaNetClient] = []
-
-    def remembered(**options: Any) -> KafkaNetClient:
-        clients.append(KafkaNetClient(**options))
-        return clients[-1]
-
-    try:
-        return KafkaProducer(kafka_client=remembered, **arguments)
-    except BaseException as error:
-        for client in clients:
-            client.close()
-        if isinstance(error, KafkaConfigurationError | ValueError | TypeError | AssertionError | OSError):
-            raise ConfigurationError(f"the settings of [kafka] do not work: {error}") from error
-        raise
 
 
 def close_producer(producer: KafkaProducer, timeout: float) -> None:

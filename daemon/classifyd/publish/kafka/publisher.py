@@ -10,8 +10,9 @@ from kafka.producer.future import FutureRecordMetadata
 from classifyd.core.errors import MessageTooLarge, PublishError, PublishUnavailable
 from classifyd.core.values import Pending
 from classifyd.crashpoints import Point, reached
+from classifyd.kafka_python import opened
 from classifyd.publish.kafka.config import PublisherConfig
-from classifyd.publish.kafka.producer import close_producer, explained, left, open_producer, send
+from classifyd.publish.kafka.producer import close_producer, explained, left, send
 
 
 class KafkaPublisher:
@@ -45,7 +46,7 @@ class KafkaPublisher:
 
     def _connected(self, deadline: float) -> KafkaProducer:
         if self._producer is None:
-            self._producer = open_producer(self._config.arguments(left(deadline)))
+            self._producer = opened(KafkaProducer, self._config.arguments(left(deadline)))
         return self._producer
 
     def _send(

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
 
 from classifyd.core.errors import PublishError, PublishUnavailable
 from classifyd.core.values import Message
+from classifyd.kafka_python import opened
 from classifyd.publish.kafka.config import PublisherConfig
-from classifyd.publish.kafka.producer import close_producer, explained, open_producer, send
+from classifyd.publish.kafka.producer import close_producer, explained, send
 
 CONNECT_TIMEOUT = 10.0
 ACKNOWLEDGE_TIMEOUT = 30.0
@@ -31,7 +32,7 @@ class Sender:
     def __init__(self, config: PublisherConfig) -> None:
         self._config = config
         try:
-            self._producer = open_producer(config.arguments(CONNECT_TIMEOUT))
+            self._producer = opened(KafkaProducer, config.arguments(CONNECT_TIMEOUT))
         except KafkaError as error:
             raise PublishUnavailable(f"Kafka does not answer at {config.servers}: {error}") from error
 

@@ -1,41 +1,16 @@
 """What kafka-python knows but offers no public way to ask or do, in one place."""
 
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaConfigurationError, KafkaError
+from kafka.errors import KafkaError
 from kafka.future import Future
-from kafka.net.compat import KafkaNetClient
 
-from classifyd.core.errors import ConfigurationError
 from classifyd.sources.kafka.unreadable import UNREADABLE, Unreadable
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
-
-
-def open_consumer(arguments: Mapping[str, Any]) -> KafkaConsumer:
-    """A consumer that has reached the broker. Raises KafkaError while it cannot, and ConfigurationError
-    for arguments that can never work.
-
-    A constructor that fails leaves its I/O thread running, so the client is caught and closed here.
-    """
-    clients: list[KafkaNetClient] = []
-
-    def remembered(**options: Any) -> KafkaNetClient:
-        clients.append(KafkaNetClient(**options))
-        return clients[-1]
-
-    try:
-        return KafkaConsumer(kafka_client=remembered, **arguments)
-    except BaseException as error:
-        for client in clients:
-            client.close()
-        if isinstance(error, KafkaConfigurationError | ValueError | TypeError | AssertionError | OSError):
-            raise ConfigurationError(f"the settings of [kafka] do not work: {error}") from error
-        raise
 
 
 def load_metadata(consumer: KafkaConsumer, topic: str, seconds: float) -> None:

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from kafka import KafkaConsumer
 from kafka.errors import FencedInstanceIdError, KafkaError
 
 from classifyd.core.backoff import Backoff
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.gate import Limits
 from classifyd.core.ports import Inlet, Part
+from classifyd.kafka_python import opened
 from classifyd.sources.kafka import client
 from classifyd.sources.kafka.config import KafkaConfig
 from classifyd.sources.kafka.handover import Handover
@@ -94,7 +96,7 @@ class KafkaSource:
             self._stopping.wait(backoff.next())
 
     def _consume(self, backoff: Backoff) -> None:
-        consumer = client.open_consumer(self._config.arguments(self._instance))
+        consumer = opened(KafkaConsumer, self._config.arguments(self._instance))
         began = time.monotonic()
         cluster = client.cluster_id(consumer)
         handover = Handover(self._inlet, self._limits, self._clock, cluster, self._draining)

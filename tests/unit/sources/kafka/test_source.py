@@ -49,7 +49,7 @@ class World:
                 pass
 
         monkeypatch.setattr(module, "Session", Session)
-        monkeypatch.setattr(module.client, "open_consumer", lambda _arguments: None)
+        monkeypatch.setattr(module, "opened", lambda _client, _arguments: None)
         monkeypatch.setattr(module.client, "cluster_id", lambda _consumer: "cluster")
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
         config = SimpleNamespace(arguments=lambda _instance: {}, servers="broker:9092", group_id="g")
