@@ -26,6 +26,7 @@ class Batcher(Generic[T]):
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._lanes: dict[Lane, deque[tuple[T, int, bool]]] = {lane: deque() for lane in Lane}
+        self._bytes = dict.fromkeys(Lane, 0)
         self._interactive_run = 0
 
     def __len__(self) -> int:
@@ -35,6 +36,19 @@ class Batcher(Generic[T]):
     def max_items(self) -> int:
         return self._max_items
 
+    def first(self, lane: Lane) -> T | None:
+        """What has waited for longest in a lane."""
+        queue = self._lanes[lane]
+        return queue[0][0] if queue else None
+
+    def full(self, lane: Lane) -> bool:
+        """Whether nothing more would go into the lane's next batch."""
+        queue = self._lanes[lane]
+        if not queue:
+            return False
+        alone = queue[0][2]
+        return alone or len(queue) >= self._max_items or self._bytes[lane] >= self._max_bytes
+
     def limit_items(self, max_items: int) -> None:
         """Lowers or raises the size of batches taken from now on; at least 1."""
         self._max_items = max(1, max_items)
@@ -42,10 +56,12 @@ class Batcher(Generic[T]):
     def add(self, item: T, size: int, lane: Lane, alone: bool = False) -> None:
         """Queues an item of `size` bytes at the end of its lane; `alone` makes it a batch of its own."""
         self._lanes[lane].append((item, size, alone))
+        self._bytes[lane] += size
 
     def put_back(self, item: T, size: int, lane: Lane) -> None:
         """Queues an item again that was taken, at the head of its lane."""
         self._lanes[lane].appendleft((item, size, False))
+        self._bytes[lane] += size
 
     def take(self, lanes: Collection[Lane] = ALL_LANES) -> list[T]:
         """The next batch of these lanes; empty when nothing waits in them."""
@@ -64,12 +80,14 @@ class Batcher(Generic[T]):
             total += size
             if alone:
                 break
+        self._bytes[lane] -= total
         return batch
 
     def clear(self, lane: Lane) -> list[T]:
         """Removes everything that waits in a lane, and returns it."""
         items = [item for item, _size, _alone in self._lanes[lane]]
         self._lanes[lane].clear()
+        self._bytes[lane] = 0
         return items
 
     def _next_lane(self, lanes: Collection[Lane]) -> Lane | None:

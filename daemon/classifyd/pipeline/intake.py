@@ -11,6 +11,12 @@ from classifyd.core.values import Delivery, Lane, Rejected, Settlement
 from classifyd.crashpoints import Point, reached
 from classifyd.telemetry import metrics
 
+LINGER = 0.005
+"""Seconds that a picture waits at most for others to fill its batch, while another batch of its lane is under
+way: a model server that answers at once would otherwise be asked about each picture by itself."""
+
+_LONG = 60.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
@@ -40,7 +46,10 @@ class Intake:
         self._credits = lane_credits
         self._refused = refused
         self._lock = threading.Lock()
-        self._work = threading.Condition(self._lock)
+        self._bulk_work = threading.Condition(self._lock)
+        self._interactive_work = threading.Condition(self._lock)
+        self._interactive_idle = 0
+        self._under_way = dict.fromkeys(Lane, 0)
         self._room = threading.Condition(self._lock)
         self._closed: str | None = "the model has not answered yet"
         self._stopped = False
@@ -69,7 +78,7 @@ class Intake:
         with self._lock:
             if not self._stopped:
                 self._closed = None
-                self._work.notify_all()
+                self._wake_all()
                 self._room.notify_all()
 
     def close(self, reason: str) -> None:
@@ -88,7 +97,7 @@ class Intake:
         with self._lock:
             self._closed = reason
             self._stopped = True
-            self._work.notify_all()
+            self._wake_all()
             self._room.notify_all()
 
     def reserve(self, lane: Lane, size: int, timeout: float) -> bool:
@@ -118,8 +127,10 @@ class Intake:
             self._in_flight[token] = since
             handed_back = self._closed if lane is Lane.INTERACTIVE else None
             if tracked.refusal is None and handed_back is None:
+                idle = self._batcher.first(lane) is None
                 self._batcher.add(Waiting(tracked, lane, since), delivery.image.size_bytes, lane)
-                self._work.notify_all()
+                if idle or self._batcher.full(lane):
+                    self._wake(lane)
                 return
         if tracked.refusal is not None:
             self._refused(tracked, tracked.refusal)
@@ -127,14 +138,23 @@ class Intake:
             tracked.settle(Settlement.retry(handed_back or ""))
 
     def take(self, lanes: Collection[Lane] = ALL_LANES) -> list[Waiting] | None:
-        """Waits for the next batch of these lanes; None when the intake has stopped."""
+        """Waits for the next batch of these lanes, to be told by `finished` when its end is known; None when
+        the intake has stopped."""
         with self._lock:
-            while True:
-                if self._stopped:
-                    return None
-                if self._closed is None and (batch := self._batcher.take(lanes)):
+            while not self._stopped:
+                delays = {lane: self._delay(lane) for lane in lanes}
+                if batch := self._batcher.take([lane for lane, delay in delays.items() if delay <= 0]):
+                    self._under_way[batch[0].lane] += 1
+                    self._pass_on()
                     return batch
-                self._work.wait(timeout=60.0)
+                self._wait_for_work(lanes, min(delays.values()))
+        return None
+
+    def finished(self, batch: Collection[Waiting]) -> None:
+        """A batch that was taken is answered, or put back."""
+        with self._lock:
+            for lane in {waiting.lane for waiting in batch}:
+                self._under_way[lane] -= 1
 
     def put_back(self, batch: Collection[Waiting]) -> None:
         """Returns what was taken and could not be answered, to the head of its lane.
@@ -147,7 +167,7 @@ class Intake:
                 if waiting not in handed_back:
                     size = waiting.delivery.image.size_bytes
                     self._batcher.put_back(waiting, size, waiting.lane)
-            self._work.notify_all()
+            self._wake_all()
         for waiting in handed_back:
             waiting.delivery.settle(Settlement.retry(closed or ""))
 
@@ -156,12 +176,46 @@ class Intake:
         with self._lock:
             size = waiting.delivery.image.size_bytes
             self._batcher.add(waiting, size, waiting.lane, alone=True)
-            self._work.notify_all()
+            self._wake_all()
 
     def limit_batch(self, max_items: int) -> None:
         """Batches hold no more than this from now on."""
         with self._lock:
             self._batcher.limit_items(max_items)
+
+    def _delay(self, lane: Lane) -> float:
+        """Seconds until the lane's next batch may be taken. It waits for others only behind another one."""
+        first = self._batcher.first(lane)
+        if first is None or self._closed is not None:
+            return _LONG
+        if not self._under_way[lane] or self._batcher.full(lane):
+            return 0.0
+        return first.since + LINGER - time.monotonic()
+
+    def _wait_for_work(self, lanes: Collection[Lane], seconds: float) -> None:
+        if Lane.BULK in lanes:
+            self._bulk_work.wait(seconds)
+            return
+        self._interactive_idle += 1
+        self._interactive_work.wait(seconds)
+        self._interactive_idle -= 1
+
+    def _wake(self, lane: Lane) -> None:
+        """Wakes one worker for a lane: to wake all for each picture would cost more than the picture."""
+        if lane is Lane.INTERACTIVE and self._interactive_idle:
+            self._interactive_work.notify()
+        else:
+            self._bulk_work.notify()
+
+    def _pass_on(self) -> None:
+        """Has another worker wait for what was left by the one that takes a batch."""
+        for lane in Lane:
+            if self._batcher.first(lane) is not None:
+                self._wake(lane)
+
+    def _wake_all(self) -> None:
+        self._bulk_work.notify_all()
+        self._interactive_work.notify_all()
 
     def _settle(self, token: object, delivery: Delivery, settlement: Settlement) -> None:
         with self._lock:

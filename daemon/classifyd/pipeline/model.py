@@ -108,6 +108,7 @@ class Model:
             for waiting in batch:
                 metrics.stage_duration.labels("queue").observe(started - waiting.since)
             self._classify(batch)
+            self._intake.finished(batch)
             metrics.stage_duration.labels("classify").observe(time.monotonic() - started)
 
     def _classify(self, batch: list[Waiting]) -> None:
