@@ -65,8 +65,8 @@ class Inlet(Protocol):
     def release(self, size: int) -> None:
         """Gives back what `reserve(size)` took; after the picture is settled, or was not offered."""
 
-    def offer(self, delivery: Delivery) -> None:
-        """Hands a picture over, under a credit. Never blocks."""
+    def offer(self, *deliveries: Delivery) -> None:
+        """Hands pictures over, each under a credit: several at once cost less than one by one. Never blocks."""
 
     @property
     def closed(self) -> str | None:

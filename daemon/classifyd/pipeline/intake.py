@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from classifyd.core.batching import ALL_LANES, Batcher
 from classifyd.core.credits import Credits
@@ -117,25 +118,23 @@ class Intake:
             self._measure(lane)
             self._room.notify_all()
 
-    def offer(self, lane: Lane, delivery: Delivery) -> None:
-        # A token stands for the delivery: one that knew itself would be a cycle and outlive its settling.
-        token = object()
+    def offer(self, lane: Lane, *deliveries: Delivery) -> None:
         since = time.monotonic()
-        tracked = replace(delivery, settle=lambda settlement: self._settle(token, delivery, settlement))
-        reached(Point.PICTURE_QUEUED)
+        tracked = [self._tracked(delivery) for delivery in deliveries]
         with self._lock:
-            self._in_flight[token] = since
+            idle = self._batcher.first(lane) is None
             handed_back = self._closed if lane is Lane.INTERACTIVE else None
-            if tracked.refusal is None and handed_back is None:
-                idle = self._batcher.first(lane) is None
-                self._batcher.add(Waiting(tracked, lane, since), delivery.image.size_bytes, lane)
-                if idle or self._batcher.full(lane):
-                    self._wake(lane)
-                return
-        if tracked.refusal is not None:
-            self._refused(tracked, tracked.refusal)
-        else:
-            tracked.settle(Settlement.retry(handed_back or ""))
+            for token, delivery in tracked:
+                self._in_flight[token] = since
+                if delivery.refusal is None and handed_back is None:
+                    self._batcher.add(Waiting(delivery, lane, since), delivery.image.size_bytes, lane)
+            if idle or self._batcher.full(lane):
+                self._wake(lane)
+        for _, delivery in tracked:
+            if delivery.refusal is not None:
+                self._refused(delivery, delivery.refusal)
+            elif handed_back is not None:
+                delivery.settle(Settlement.retry(handed_back))
 
     def take(self, lanes: Collection[Lane] = ALL_LANES) -> list[Waiting] | None:
         """Waits for the next batch of these lanes, to be told by `finished` when its end is known; None when
@@ -217,6 +216,13 @@ class Intake:
         self._bulk_work.notify_all()
         self._interactive_work.notify_all()
 
+    def _tracked(self, delivery: Delivery) -> tuple[object, Delivery]:
+        # A token stands for the delivery: one that knew itself would be a cycle and outlive its settling.
+        token = object()
+        settle = partial(self._settle, token, delivery)
+        reached(Point.PICTURE_QUEUED)
+        return token, replace(delivery, settle=settle)
+
     def _settle(self, token: object, delivery: Delivery, settlement: Settlement) -> None:
         with self._lock:
             del self._in_flight[token]  # a second call is a fault in the pipeline, and stops it
@@ -241,8 +247,8 @@ class LaneInlet:
     def release(self, size: int) -> None:
         self._intake.release(self._lane, size)
 
-    def offer(self, delivery: Delivery) -> None:
-        self._intake.offer(self._lane, delivery)
+    def offer(self, *deliveries: Delivery) -> None:
+        self._intake.offer(self._lane, *deliveries)
 
     @property
     def closed(self) -> str | None:

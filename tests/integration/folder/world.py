@@ -66,7 +66,11 @@ class Intake:
             self._credits.give_back(size)
             self._room.notify_all()
 
-    def offer(self, delivery: Delivery) -> None:
+    def offer(self, *deliveries: Delivery) -> None:
+        for delivery in deliveries:
+            self._take(delivery)
+
+    def _take(self, delivery: Delivery) -> None:
         self.offered.append(delivery)
         if self.retries:
             self.retries -= 1

@@ -81,7 +81,8 @@ class FakeInlet:
             self.credits.remove(size)
             self._changed.notify_all()
 
-    def offer(self, delivery):
+    def offer(self, *deliveries):
+        [delivery] = deliveries
         self.deliveries.append(delivery)
         settlement = self.settlement(delivery)
         if settlement is not None:

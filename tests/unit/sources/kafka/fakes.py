@@ -26,8 +26,8 @@ class FakeInlet:
             self._credits.give_back(size)
             self._changed.notify_all()
 
-    def offer(self, delivery: Delivery) -> None:
-        self.offered.append(delivery)
+    def offer(self, *deliveries: Delivery) -> None:
+        self.offered.extend(deliveries)
 
     @property
     def under_way(self) -> int:
