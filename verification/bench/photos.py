@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 import skimage.data
@@ -43,6 +44,14 @@ def write_all(folder: Path, data: bytes, count: int, per_folder: int = 1_000) ->
         if number % per_folder == 0:
             place.mkdir(parents=True)
         (place / f"{number:06d}.jpg").write_bytes(one)
+
+
+def link_all(folder: Path, pictures: Path, count: int) -> None:
+    """Makes `count` files in `folder`: hard links to these pictures, each as often as it takes."""
+    folder.mkdir(parents=True)
+    given = [path for path in pictures.rglob("*") if path.is_file()]
+    for number, picture in zip(range(count), cycle(given), strict=False):
+        (folder / f"{number:06d}.jpg").hardlink_to(picture)
 
 
 def _encoded(size: tuple[int, int], quality: int) -> bytes:

@@ -35,11 +35,13 @@ def test_requests_may_arrive_in_pieces_and_several_at_once(url) -> None:
     short = _request(1, 4)
     pieces = (short[:10], short[10:-5], short[-5:] + short + long + short[:30], short[30:] + short)
     host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
-        with connection.makefile("rb") as stream:
-            for piece in pieces:
-                connection.sendall(piece)
-            assert [_pictures_in_answer(stream) for _ in range(5)] == [1, 1, 2, 1, 1]
+    with (
+        socket.create_connection((host, int(port)), timeout=20) as connection,
+        connection.makefile("rb") as stream,
+    ):
+        for piece in pieces:
+            connection.sendall(piece)
+        assert [_pictures_in_answer(stream) for _ in range(5)] == [1, 1, 2, 1, 1]
 
 
 def _request(pictures: int, size: int) -> bytes:
