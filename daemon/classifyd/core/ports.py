@@ -66,7 +66,7 @@ class Inlet(Protocol):
         """Gives back what `reserve(size)` took; after the picture is settled, or was not offered."""
 
     def offer(self, *deliveries: Delivery) -> None:
-        """Hands pictures over, each under a credit: several at once cost less than one by one. Never blocks."""
+        """Hands pictures over, each under a credit: several at once cost less. Never blocks."""
 
     @property
     def closed(self) -> str | None:

@@ -33,6 +33,11 @@ class Taken:
     def key(self) -> str:
         return self.origin.key
 
+    @property
+    def claim(self) -> str:
+        """The claim that it belongs to, as its key names it."""
+        return self.origin.key.partition("/")[0]
+
 
 def origin_of(key: str, relative: str) -> Origin:
     """The origin of the file at this path below the inbox."""
@@ -67,6 +72,7 @@ class Claims:
         self._instance = instance
         self._mine = layout.claims_of(instance)
         self._new_claim = new_claim
+        self._folds = False  # whether the file system takes upper and lower case for the same
         self._open_new()
 
     def claim(self, relative: str) -> Taken:
@@ -76,9 +82,10 @@ class Claims:
             self._open_new()
         source = self._layout.inbox / relative
         for _ in range(_ATTEMPTS):
-            if present(self._mine / self._claim / relative):
-                self._open_new()  # the file system takes a claimed file's name and this one for the same
             target = self._mine / self._claim / relative
+            if (self._folds or not relative.isascii()) and present(target):
+                self._open_new()  # the file system takes a claimed file's name and this one for the same
+                target = self._mine / self._claim / relative
             try:
                 source.rename(target)
             except FileNotFoundError:
@@ -164,16 +171,15 @@ class Claims:
             target.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             self._open_new()
+        self._folds = present(self._mine / self._claim.swapcase())
         reached(Point.CLAIM_FOLDER_MADE)
 
 
 def remove_empty(path: Path, layout: Layout) -> None:
-    """Removes the folders that a settled claim's file has left empty, up to the claim's own."""
+    """Removes the claim's folder that a file lay in, with those below it; what is not empty stays."""
     if path.is_relative_to(layout.claimed):
-        _instance, _claim, *inner = path.relative_to(layout.claimed).parent.parts
-        with suppress(OSError):  # not empty, or in use: a later settlement tries again
-            for folder in list(path.parents)[: len(inner) + 1]:
-                folder.rmdir()
+        instance, claim = path.relative_to(layout.claimed).parts[:2]
+        _clear(layout.claims_of(instance) / claim)
 
 
 def _clear(top: Path) -> None:

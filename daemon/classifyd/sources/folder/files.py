@@ -60,7 +60,7 @@ def present(path: Path) -> bool:
 def read_unchanged(path: Path, seen: Fingerprint, max_bytes: int) -> bytes:
     """The whole content of a file that is still as `seen`; nothing of one larger than `max_bytes`.
 
-    At most `seen.size + 1` bytes are held. Raises FileChanged when size, modification time or inode differ
+    Raises FileChanged when size, modification time or inode differ
     before or after reading, and OSError when it cannot be opened or read.
     """
     descriptor = os.open(path, _READ)
@@ -68,8 +68,8 @@ def read_unchanged(path: Path, seen: Fingerprint, max_bytes: int) -> bytes:
         _compare(descriptor, seen)
         if seen.size > max_bytes:
             return b""
-        data = _read(descriptor, seen.size + 1)
-        if len(data) != seen.size:
+        data = _read(descriptor, seen.size)
+        if len(data) < seen.size:
             raise FileChanged(path)
         _compare(descriptor, seen)
         return data
@@ -77,12 +77,11 @@ def read_unchanged(path: Path, seen: Fingerprint, max_bytes: int) -> bytes:
         os.close(descriptor)
 
 
-def _read(descriptor: int, limit: int) -> bytes:
-    chunks = []
-    while limit and (chunk := os.read(descriptor, limit)):
-        chunks.append(chunk)
-        limit -= len(chunk)
-    return b"".join(chunks)
+def _read(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size)
+    while len(data) < size and (more := os.read(descriptor, size - len(data))):
+        data += more
+    return data
 
 
 def _compare(descriptor: int, seen: Fingerprint) -> None:

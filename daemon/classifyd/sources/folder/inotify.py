@@ -2,7 +2,8 @@
 
 Overridden, as read in watchdog 7.1: `InotifyWatchGroup.on_queue_overflow` only logs that events were lost;
 `_add_callback` swallows that watches have run out below the root; `InotifyMoveEventGrouper.delay` holds
-every event for half a second after a move out of the tree; the daemon's own folder needs no watches.
+every event for half a second after a move out of the tree; the daemon's own folder needs no watches, and
+files that leave need no events.
 """
 
 import errno
@@ -13,6 +14,7 @@ from typing import Any
 
 from watchdog.events import FileSystemEvent
 from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver, InotifyWatchGroup
+from watchdog.observers.inotify_c import InotifyEvent
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from classifyd.sources.folder.layout import WORK
@@ -44,6 +46,11 @@ class _WatchGroup(InotifyWatchGroup):  # type: ignore[misc]
         super().on_queue_overflow()
         assert self.trouble is not None
         self.trouble.overflowed()
+
+    def on_event(self, event: InotifyEvent) -> None:
+        """Files that leave are of no interest, and every claim is one; folders take their watches along."""
+        if event.is_directory or not event.is_moved_from:
+            super().on_event(event)
 
     def _add_all_callbacks(self, path: bytes) -> None:
         self._add_callback(path)

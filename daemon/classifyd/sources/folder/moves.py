@@ -27,25 +27,32 @@ def move(source: Path, target: Path, token: str) -> None:
     FileExistsError when the target is taken by another file, FileNotFoundError when the source is gone,
     NotADirectoryError when a file lies where a folder must be; other OSErrors may pass by themselves.
     """
-    source.lstat()
-    _make_parent(target)
-    reached(Point.PLACE_FOLDER_MADE)
-    if os.path.lexists(target):
-        _finish(source, target, token)
-        return
     try:
-        os.link(source, target)
+        _link(source, target)
     except OSError as error:
-        if error.errno == errno.EXDEV:
-            _copy(source, target, token)
-        elif error.errno in _NO_LINKS:
+        if error.errno == errno.EEXIST or os.path.lexists(target):
+            _finish(source, target, token)
+            return
+        _make_parent(target)  # which of two reasons link(2) tells first is its own business
+        if error.errno in _NO_LINKS:
             _replace_placeholder(source, target, token)
             return
-        else:
+        if error.errno != errno.EXDEV:
             raise
-    else:
-        reached(Point.FILE_LINKED)
+        _copy(source, target, token)
     source.unlink()
+
+
+def _link(source: Path, target: Path) -> None:
+    """Links, and makes the folders above the target first where they are missing."""
+    try:
+        os.link(source, target)
+    except (FileNotFoundError, NotADirectoryError):
+        source.lstat()
+        _make_parent(target)
+        reached(Point.PLACE_FOLDER_MADE)
+        os.link(source, target)
+    reached(Point.FILE_LINKED)
 
 
 def move_where_seen(source: Path, target: Path, token: str, other: Path) -> Path:

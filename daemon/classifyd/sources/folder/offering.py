@@ -12,7 +12,7 @@ from classifyd.core.values import Delivery, Settlement
 from classifyd.sources.folder.candidates import Candidates
 from classifyd.sources.folder.claims import Claims, Taken, found_at, kept
 from classifyd.sources.folder.config import FolderConfig
-from classifyd.sources.folder.files import FileChanged, Fingerprint, glance, look
+from classifyd.sources.folder.files import FileChanged, Fingerprint, glance
 from classifyd.sources.folder.held import Held
 from classifyd.sources.folder.mover import Mover
 from classifyd.sources.folder.readiness import Patience, Readiness
@@ -26,6 +26,10 @@ TURN = 0.25
 """Seconds that one look at the due files may take before hints are heard again."""
 CREDIT_WAIT = 0.25
 """Seconds to wait for credit before hints are heard again."""
+BURST = 32
+"""Pictures that are offered together: each by itself would wake a worker, who asked about it alone."""
+BURST_TIME = 0.005
+"""Seconds that the first picture of a burst waits for the others at most, but for the reading of one."""
 
 Claim = Callable[[Fingerprint], Taken]
 
@@ -58,6 +62,8 @@ class Offerer:
         self._clock = clock
         self._held = Held(ledger)
         self._again = Candidates(self._patience, limit=0)
+        self._burst: list[Delivery] = []
+        self._burst_due = 0.0
 
     @property
     def held(self) -> int:
@@ -106,7 +112,9 @@ class Offerer:
     def offer(self, claims: Claims) -> bool:
         """Offers what is due, held files first; returns False when there was no credit for it."""
         until = time.monotonic() + TURN
-        return self._offer_held(until) and self._offer_found(claims, until)
+        credit = self._offer_held(until) and self._offer_found(claims, until)
+        self._hand_over()
+        return credit
 
     def _offer_held(self, until: float) -> bool:
         for key, readiness in self._again.due(time.monotonic()):
@@ -132,25 +140,19 @@ class Offerer:
 
     def _try(self, queue: Candidates, key: str, file: Taken, readiness: Readiness, claim: Claim) -> bool:
         """One file that is due; returns False when there was no credit for it."""
-        try:
-            seen = look(file.path)
-        except OSError as error:
-            self._trouble(queue, key, file, error)
-            return True
-        if seen is None:
-            self._gone(queue, key, file)
-            return True
-        readiness = readiness.observe(seen, time.monotonic())
-        if readiness.due(self._patience) > time.monotonic():
-            queue.saw(key, seen, readiness.since)
-            return True
-        credit = self._taker.credit(seen)
-        if not self._inlet.reserve(credit, CREDIT_WAIT):
+        credit = self._taker.credit(readiness.seen)
+        if not self._reserve(credit):
             queue.retry(key)
             return False
         if not self._take(queue, key, file, readiness, claim, credit):
             self._inlet.release(credit)
         return True
+
+    def _reserve(self, credit: int) -> bool:
+        if self._inlet.reserve(credit):
+            return True
+        self._hand_over()  # its credits may be those that are waited for
+        return self._inlet.reserve(credit, CREDIT_WAIT)
 
     def _take(
         self, queue: Candidates, key: str, file: Taken, readiness: Readiness, claim: Claim, credit: int
@@ -160,7 +162,7 @@ class Offerer:
         try:
             picture = self._taker.take(file, seen, self._condemnable(file, readiness), partial(claim, seen))
         except FileChanged:
-            self._changed(queue, key, file, seen)
+            self._changed(queue, key, file)
         except StillIncomplete:
             queue.found_incomplete(key)
         except ChangedInClaim as changed:
@@ -174,7 +176,7 @@ class Offerer:
             self._forget(queue, key)
             taken = picture.taken
             self._under_way.begin(taken)
-            self._inlet.offer(
+            self._add(
                 Delivery(
                     image=picture.image,
                     settle=partial(self._mover.post, taken, credit=credit),
@@ -184,6 +186,19 @@ class Offerer:
             )
             return True
         return False
+
+    def _add(self, delivery: Delivery) -> None:
+        now = time.monotonic()
+        if not self._burst:
+            self._burst_due = now + BURST_TIME
+        self._burst.append(delivery)
+        if len(self._burst) >= BURST or now >= self._burst_due:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        burst, self._burst = self._burst, []
+        if burst:
+            self._inlet.offer(*burst)
 
     def _condemnable(self, file: Taken, readiness: Readiness) -> bool:
         """Whether a missing end will not come any more. A claimed file had stood still before it was claimed,
@@ -202,8 +217,12 @@ class Offerer:
         self._again.saw(taken.key, seen, time.monotonic(), closed)
         return True
 
-    def _changed(self, queue: Candidates, key: str, file: Taken, before: Fingerprint) -> None:
-        queue.saw(key, glance(file.path) or before, time.monotonic())
+    def _changed(self, queue: Candidates, key: str, file: Taken) -> None:
+        seen = glance(file.path)
+        if seen is None:
+            self._gone(queue, key, file)
+            return
+        queue.saw(key, seen, time.monotonic())
         queue.postpone(key, time.monotonic() + self._patience.settle_time)
 
     def _gone(self, queue: Candidates, key: str, file: Taken) -> None:

@@ -14,15 +14,17 @@ from classifyd.sources.folder.files import present
 from classifyd.sources.folder.layout import Layout
 from classifyd.sources.folder.moves import move, write_new
 from classifyd.sources.folder.shelf import Shelf, beside, sidecar_of
+from classifyd.sources.folder.underway import UnderWay
 from classifyd.telemetry import folder as events
 
 
 class Settler:
     """Moves or deletes claimed files as their recorded results ask."""
 
-    def __init__(self, layout: Layout, shelf: Shelf) -> None:
+    def __init__(self, layout: Layout, shelf: Shelf, under_way: UnderWay) -> None:
         self._layout = layout
         self._shelf = shelf
+        self._under_way = under_way
 
     def settle(self, taken: Taken, result: Result) -> None:
         """Puts the file where the recorded result says. Raises OSError when it cannot now: try again."""
@@ -32,14 +34,29 @@ class Settler:
             if place is None:
                 taken.path.unlink(missing_ok=True)
                 reached(Point.FILE_DELETED)
-            elif present(taken.path):
-                self._put(taken, place, result)
-                reached(Point.FILE_MOVED)
-            elif not any(map(present, (place, beside(place, result.id)))):
-                self._layout.inbox.stat()  # raises while all of it is away: what it holds may come back
-                events.emit(events.ClaimVanished(origin=taken.key, path=encode_path(taken.path)))
-            remove_empty(taken.path, self._layout)
-            reached(Point.CLAIM_FOLDER_REMOVED)
+            elif not self._moved(taken, place, result):
+                self._miss(taken, place, result)
+            if self._under_way.last_of_claim(taken):
+                remove_empty(taken.path, self._layout)
+                reached(Point.CLAIM_FOLDER_REMOVED)
+
+    def _moved(self, taken: Taken, place: Path, result: Result) -> bool:
+        """Moves it; False when it does not lie where it was claimed, as after a crash."""
+        if isinstance(result.outcome, Rejected) and not present(taken.path):
+            return False  # before its sidecar is written once more
+        try:
+            self._put(taken, place, result)
+        except FileNotFoundError:
+            if present(taken.path):
+                raise
+            return False
+        reached(Point.FILE_MOVED)
+        return True
+
+    def _miss(self, taken: Taken, place: Path, result: Result) -> None:
+        if not any(map(present, (place, beside(place, result.id)))):
+            self._layout.inbox.stat()  # raises while all of it is away: what it holds may come back
+            events.emit(events.ClaimVanished(origin=taken.key, path=encode_path(taken.path)))
 
     def _place(self, taken: Taken, result: Result) -> Path | None:
         if result.stored_path is None:

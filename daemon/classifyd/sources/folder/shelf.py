@@ -44,7 +44,7 @@ class Shelf:
             place = home / taken.relative
             if (link := self._link_above(place)) is not None:
                 place = _under_another_name(link, place, result.id)
-            elif place in self._holders or os.path.lexists(place) or os.path.lexists(sidecar_of(place)):
+            elif place in self._holders or self._taken(place, result):
                 place = beside(place, result.id)
             self._promised[taken.key] = place
             self._holders[place] = taken.key
@@ -57,6 +57,11 @@ class Shelf:
 
     def _forget(self, key: str) -> None:
         self._holders.pop(self._promised.pop(key, Path()), None)
+
+    def _taken(self, place: Path, result: Result) -> bool:
+        if os.path.lexists(place):
+            return True
+        return result.status is Status.REJECTED and os.path.lexists(sidecar_of(place))
 
     def _link_above(self, place: Path) -> Path | None:
         """The symlink in `done` or `failed` that a picture would be written through, to who knows where."""

@@ -75,7 +75,7 @@ class FolderSource:
         self._under_way = UnderWay(self._hints.wake)
         shelf = Shelf(config)
         self.mover = Mover(
-            Settler(Layout(config.path), shelf),
+            Settler(Layout(config.path), shelf, self._under_way),
             shelf,
             self._health,
             inlet.release,

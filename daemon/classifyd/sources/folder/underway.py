@@ -1,6 +1,7 @@
 """Which files are under way: begun by the source's thread, ended by the mover's."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from classifyd.sources.folder.claims import Taken
@@ -18,6 +19,7 @@ class UnderWay:
         self._wake = wake
         self._lock = threading.Lock()
         self._keys: set[str] = set()
+        self._of_claim: Counter[str] = Counter()
         self._returned: list[Taken] = []
         self._failures: dict[str, int] = {}
         self.given_up = 0
@@ -38,11 +40,12 @@ class UnderWay:
         """It is being offered, or settled."""
         with self._lock:
             self._keys.add(taken.key)
+            self._of_claim[taken.claim] += 1
 
     def finished(self, taken: Taken, handled: bool) -> None:
         """It is settled; `handled` tells whether it was put where it belongs."""
         with self._lock:
-            self._keys.discard(taken.key)
+            self._discard(taken)
             self._failures.pop(taken.key, None)
             self.given_up += not handled
             last = not self._keys
@@ -60,8 +63,20 @@ class UnderWay:
         """What came back, with the seconds to wait before it is offered again; no longer under way."""
         with self._lock:
             returned, self._returned = self._returned, []
-            self._keys.difference_update(taken.key for taken in returned)
+            for taken in returned:
+                self._discard(taken)
             return [(taken, _delay(self._failures[taken.key])) for taken in returned]
+
+    def last_of_claim(self, taken: Taken) -> bool:
+        """Whether it is the only one of its claim that is under way."""
+        with self._lock:
+            return self._of_claim[taken.claim] <= 1
+
+    def _discard(self, taken: Taken) -> None:
+        self._keys.discard(taken.key)
+        self._of_claim[taken.claim] -= 1
+        if not self._of_claim[taken.claim]:
+            del self._of_claim[taken.claim]
 
 
 def _delay(failures: int) -> float:
