@@ -42,7 +42,6 @@ class Intake:
         lane_credits: dict[Lane, Credits],
         refused: Callable[[Delivery, Rejected], None],
     ) -> None:
-        self._model = model
         self._batcher = batcher
         self._credits = lane_credits
         self._refused = refused
@@ -55,6 +54,9 @@ class Intake:
         self._closed: str | None = "the model has not answered yet"
         self._stopped = False
         self._in_flight: dict[object, float] = {}
+        for lane, held in lane_credits.items():
+            metrics.intake_items.labels(model, lane).set_function(partial(getattr, held, "items"))
+            metrics.intake_bytes.labels(model, lane).set_function(partial(getattr, held, "bytes"))
 
     def inlet(self, lane: Lane) -> "LaneInlet":
         """The lane, as a source sees it."""
@@ -109,13 +111,11 @@ class Intake:
                 if remaining <= 0 or self._stopped:
                     return False
                 self._room.wait(remaining)
-            self._measure(lane)
             return True
 
     def release(self, lane: Lane, size: int) -> None:
         with self._lock:
             self._credits[lane].give_back(size)
-            self._measure(lane)
             self._room.notify_all()
 
     def offer(self, lane: Lane, *deliveries: Delivery) -> None:
@@ -227,11 +227,6 @@ class Intake:
         with self._lock:
             del self._in_flight[token]  # a second call is a fault in the pipeline, and stops it
         delivery.settle(settlement)
-
-    def _measure(self, lane: Lane) -> None:
-        held = self._credits[lane]
-        metrics.intake_items.labels(self._model, lane).set(held.items)
-        metrics.intake_bytes.labels(self._model, lane).set(held.bytes)
 
 
 class LaneInlet:

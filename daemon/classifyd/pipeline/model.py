@@ -17,6 +17,9 @@ from classifyd.pipeline.watch import Watch
 from classifyd.telemetry import emit, metrics
 from classifyd.telemetry.pipeline import BatchLowered, PictureSetAside, PictureSuspected
 
+_QUEUED = metrics.stage_duration.labels("queue")
+_CLASSIFIED = metrics.stage_duration.labels("classify")
+
 INTERACTIVE_ONLY = frozenset({Lane.INTERACTIVE})
 
 
@@ -106,10 +109,10 @@ class Model:
             reached(Point.BATCH_TAKEN)
             started = time.monotonic()
             for waiting in batch:
-                metrics.stage_duration.labels("queue").observe(started - waiting.since)
+                _QUEUED.observe(started - waiting.since)
             self._classify(batch)
             self._intake.finished(batch)
-            metrics.stage_duration.labels("classify").observe(time.monotonic() - started)
+            _CLASSIFIED.observe(time.monotonic() - started)
 
     def _classify(self, batch: list[Waiting]) -> None:
         unanswered = dict(enumerate(batch))

@@ -44,7 +44,7 @@ def origin_of(key: str, relative: str) -> Origin:
     return Origin(
         source=Source.FOLDER,
         key=key,
-        name=encode_path(Path(relative).name),
+        name=encode_path(relative.rpartition("/")[2]),
         path=encode_path(relative),
     )
 
@@ -70,7 +70,9 @@ class Claims:
     ) -> None:
         self._layout = layout
         self._instance = instance
+        self._inbox = str(layout.inbox)
         self._mine = layout.claims_of(instance)
+        self._mine_text = str(self._mine)
         self._new_claim = new_claim
         self._folds = False  # whether the file system takes upper and lower case for the same
         self._open_new()
@@ -80,25 +82,25 @@ class Claims:
         other OSErrors when it cannot be renamed."""
         if relative in self._used or len(self._used) >= FILES_PER_CLAIM:
             self._open_new()
-        source = self._layout.inbox / relative
+        source = f"{self._inbox}/{relative}"
         for _ in range(_ATTEMPTS):
-            target = self._mine / self._claim / relative
-            if (self._folds or not relative.isascii()) and present(target):
+            target = self._target(relative)
+            if (self._folds or not relative.isascii()) and present(Path(target)):
                 self._open_new()  # the file system takes a claimed file's name and this one for the same
-                target = self._mine / self._claim / relative
+                target = self._target(relative)
             try:
-                source.rename(target)
+                os.rename(source, target)  # noqa: PTH104 (for each picture: a Path costs more than the call)
             except FileNotFoundError:
-                source.lstat()
+                os.lstat(source)
                 # The claim folder is new, or the mover has just removed it because it was empty.
-                self._make_parent(target)
+                self._make_parent(Path(target))
             except (NotADirectoryError, IsADirectoryError):
-                source.lstat()
+                os.lstat(source)
                 self._open_new()  # an earlier claim's file bears the name of this one's folder, or vice versa
             else:
                 self._used.add(relative)
                 reached(Point.FILE_CLAIMED)
-                return Taken(origin_of(self._key(self._claim, relative), relative), relative, target)
+                return Taken(origin_of(self._key(self._claim, relative), relative), relative, Path(target))
         raise OSError(f"cannot claim {encode_path(source)}: its claim folder keeps vanishing")
 
     def left_behind(self) -> Iterator[Taken]:
@@ -161,6 +163,9 @@ class Claims:
 
     def _key(self, claim: str, relative: str) -> str:
         return f"folder:{claim}/{encode(os.fsencode(relative))}"
+
+    def _target(self, relative: str) -> str:
+        return f"{self._mine_text}/{self._claim}/{relative}"
 
     def _open_new(self) -> None:
         self._claim = self._new_claim()
