@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from verification.bench import backlog, crowd, database, delay, embedded, records, web
+from verification.bench import backlog, crowd, database, delay, embedded, records, stages, web
 from verification.bench.figures import Figure, as_json, table
 from verification.bench.scale import FULL, SHORT, Scale
 
@@ -25,6 +25,7 @@ MEASUREMENTS: dict[str, Callable[[Scale, Path], list[Figure]]] = {
     "lanes": web.beside_a_backlog,
     "crowd": crowd.measure,
     "database": database.measure,
+    "stages": stages.measure,
 }
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -16,27 +17,49 @@ BOUND = 300.0
 """Seconds that a measured command may take at most."""
 NOBODY = "127.0.0.1:9"
 """An address where no broker answers (the port of the discard protocol, RFC 863)."""
+INSTANT = ("verification.kit.instant", "--port", "0")
+
+
+class DidNotRun(Exception):
+    """Something that a measurement needs ended before its time; the message says what and, if told, why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Its address, and the number of its process."""
+
+    url: str
+    pid: int
 
 
 @contextmanager
 def answering_at_once() -> Iterator[str]:
     """The answer-at-once stand-in for TensorFlow Serving; gives its address."""
-    with listening("verification.kit.instant", "--port", "0") as url:
+    with listening(*INSTANT) as url:
         yield url
 
 
 @contextmanager
 def listening(module: str, *arguments: str) -> Iterator[str]:
     """A server that prints its address as its first line, until the block ends; gives that line."""
-    server = subprocess.Popen(
+    with serving(module, *arguments) as server:
+        yield server.url
+
+
+@contextmanager
+def serving(module: str, *arguments: str) -> Iterator[Server]:
+    """The same, with its process. Raises DidNotRun."""
+    process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     )
     try:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
+        assert process.stdout is not None
+        if not (url := process.stdout.readline().strip()):
+            raise DidNotRun(f"{module} ended with {process.wait()} before it listened")
+        yield Server(url, process.pid)
     finally:
-        server.kill()
-        server.communicate()
+        process.kill()
+        process.communicate()
 
 
 def run(module: str, *arguments: str | Path) -> str:
@@ -84,13 +107,14 @@ def through_the_daemon(
     with daemon(folder, settings, *arguments) as process:
         # To look at the files each time would cost as much as the daemon's work on them.
         process.wait_until(lambda: process.count() >= count, BOUND, f"at {count} rows")
-        process.wait_until(lambda: len(_moved(process)) >= count, BOUND, f"at {count} files")
+        process.wait_until(lambda: len(moved(process)) >= count, BOUND, f"at {count} files")
         # Linking a file into `done` changes its status, and nothing does afterwards.
-        last_move = max(path.stat().st_ctime for path in _moved(process))
+        last_move = max(path.stat().st_ctime for path in moved(process))
         rate = count / (last_move - first_read(process))
     shutil.rmtree(folder)
     return rate
 
 
-def _moved(process: DaemonProcess) -> list[Path]:
+def moved(process: DaemonProcess) -> list[Path]:
+    """The files in its `done`."""
     return [path for path in process.done.rglob("*.jpg") if path.is_file()]

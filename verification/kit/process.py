@@ -1,5 +1,6 @@
-"""A process as the system tells of it: its memory, its descriptors (Linux, proc(5))."""
+"""A process as the system tells of it: its memory, its CPU time, its descriptors (Linux, proc(5))."""
 
+import os
 from pathlib import Path
 
 ESTABLISHED = "01"  # TCP_ESTABLISHED, include/net/tcp_states.h
@@ -14,6 +15,21 @@ def status(pid: int) -> dict[str, str]:
 def memory(pid: int, kind: str = "VmHWM") -> int:
     """Bytes of its memory that were resident at most (VmHWM), or are now (VmRSS)."""
     return int(status(pid)[kind].split()[0]) * 1024
+
+
+def cpu(pid: int) -> float:
+    """Seconds that it computed, for itself and within the system."""
+    return _cpu(Path(f"/proc/{pid}/stat"))
+
+
+def thread_cpu(pid: int) -> dict[int, float]:
+    """The same of each of its threads, by their numbers in the system."""
+    return {int(thread.name): _cpu(thread / "stat") for thread in Path(f"/proc/{pid}/task").iterdir()}
+
+
+def _cpu(stat: Path) -> float:
+    fields = stat.read_text().rpartition(")")[2].split()  # a name may hold blanks and parentheses
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def targets(pid: int) -> list[str]:
