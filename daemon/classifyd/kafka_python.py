@@ -1,13 +1,21 @@
-"""What both Kafka adapters need mended in kafka-python 3.0.12, in one place: opening its clients."""
+"""What both Kafka adapters need mended in kafka-python 3.0.12, in one place: opening its clients, and
+how they receive."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from kafka.errors import KafkaConfigurationError
+from kafka.errors import KafkaConfigurationError, KafkaConnectionError, KafkaError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 from kafka.protocol.api_header import ResponseClassRegistry
+from kafka.protocol.frame import KafkaBytes
 
 from classifyd.core.errors import ConfigurationError
+
+_RECEIVE_BYTES = 256 * 2**10
+_NOTHING_YET = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_ENDED = (OSError, ValueError, AttributeError)  # the last two where it was closed meanwhile
 
 Client = TypeVar("Client")
 
@@ -49,3 +57,35 @@ def _keep_response_class(response_class: Any) -> None:
 for _registered in tuple(ResponseClassRegistry._response_class_registry.values()):
     _keep_response_class(_registered)
 ResponseClassRegistry.register_response_class = _keep_response_class
+
+
+def _received(transport: Any) -> tuple[bytes, KafkaError | None]:
+    """What a socket that does not block has received, and why there will be no more.
+
+    kafka-python reads 4 KiB at a time. Each call gives the interpreter up, to whoever is busy then: a fetch
+    of pictures waited for thousands of other threads' turns.
+    """
+    chunks: list[bytes] = []
+    error: KafkaError | None = None
+    try:
+        while chunk := transport._sock.recv(_RECEIVE_BYTES):
+            chunks.append(chunk)
+        error = KafkaConnectionError("socket disconnected")
+    except _NOTHING_YET:
+        pass
+    except _ENDED as raised:
+        error = KafkaConnectionError(raised)
+    return b"".join(chunks), error
+
+
+def _read(frame: Any, count: int | None = None) -> bytes | memoryview:
+    """The next `count` bytes of an answer, or a view of all that is left: kafka-python copies it twice."""
+    start = frame._idx
+    frame._idx = len(frame) if count is None else min(start + count, len(frame))
+    view = memoryview(frame)[start : frame._idx]
+    return view if count is None else bytes(view)
+
+
+KafkaTCPTransport._sock_recv = _received
+KafkaSSLTransport._sock_recv = _received
+KafkaBytes.read = _read

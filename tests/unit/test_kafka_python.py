@@ -1,9 +1,15 @@
 """What is mended in kafka-python."""
 
 import gc
+import socket
+import ssl
 from types import SimpleNamespace
 
+import pytest
+from kafka.errors import KafkaConnectionError
+from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 from kafka.protocol.api_header import ResponseClassRegistry
+from kafka.protocol.frame import KafkaBytes
 from kafka.protocol.metadata import MetadataResponse
 
 import classifyd.kafka_python  # noqa: F401 - mends it
@@ -20,3 +26,68 @@ def test_answers_are_understood_whichever_of_two_threads_was_first(monkeypatch):
     asked = SimpleNamespace(request_api_key=MetadataResponse.API_KEY, request_api_version=version)
     understood = ResponseClassRegistry.get_response_class(asked)
     assert issubclass(understood, MetadataResponse)
+
+
+class Chunks:
+    """A socket that gives what it is told to give, or raises it."""
+
+    def __init__(self, *given):
+        self._given = iter(given)
+        self.asked = []
+
+    def recv(self, size):
+        self.asked.append(size)
+        given = next(self._given)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+
+@pytest.fixture
+def connected():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        yield SimpleNamespace(_sock=ours), theirs
+
+
+def test_what_waits_at_a_socket_is_received_whole(connected):
+    transport, broker = connected
+    broker.sendall(b"record" * 9_999)
+    assert KafkaTCPTransport._sock_recv(transport) == (b"record" * 9_999, None)
+    assert KafkaTCPTransport._sock_recv(transport) == (b"", None)
+
+
+def test_the_last_of_a_closed_connection_is_received_with_its_end(connected):
+    transport, broker = connected
+    broker.sendall(b"last")
+    broker.close()
+    data, error = KafkaTCPTransport._sock_recv(transport)
+    assert (data, type(error)) == (b"last", KafkaConnectionError)
+
+
+@pytest.mark.parametrize("transport", [KafkaTCPTransport, KafkaSSLTransport])
+def test_a_fetch_is_not_received_in_thousands_of_pieces(transport):
+    pieces = Chunks(b"some", b"more", BlockingIOError())
+    assert transport._sock_recv(SimpleNamespace(_sock=pieces)) == (b"somemore", None)
+    assert min(pieces.asked) >= 64 * 2**10
+
+
+@pytest.mark.parametrize("nothing", [InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError])
+def test_what_came_is_kept_where_no_more_comes_yet(nothing):
+    pieces = Chunks(b"some", nothing())
+    assert KafkaSSLTransport._sock_recv(SimpleNamespace(_sock=pieces)) == (b"some", None)
+
+
+def test_a_connection_that_fails_gives_what_came_before():
+    pieces = Chunks(b"some", ConnectionResetError("gone"))
+    data, error = KafkaTCPTransport._sock_recv(SimpleNamespace(_sock=pieces))
+    assert (data, type(error)) == (b"some", KafkaConnectionError)
+
+
+def test_an_answer_is_read_piece_by_piece_and_to_its_end():
+    frame = KafkaBytes(0)
+    frame.extend(b"0123456789")
+    assert (frame.read(4), frame.tell()) == (b"0123", 4)
+    assert (bytes(frame.read()), frame.tell()) == (b"456789", 10)
+    assert (frame.read(1), bytes(frame.read())) == (b"", b"")

@@ -55,7 +55,7 @@ def make_kafka_source(
             group_id=kafka.input.group_id,
             commit_interval=kafka.input.commit_interval,
             session_timeout=kafka.input.session_timeout,
-            max_fetch_bytes=max(settings.limits.max_bytes, settings.intake.max_bytes // 8),
+            max_batch_bytes=max(settings.limits.max_bytes, settings.intake.max_bytes // 8),
         ),
         inlet=models[kafka.input.model].intake.inlet(Lane.BULK),
         instance=instance,

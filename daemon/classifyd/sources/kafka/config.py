@@ -7,6 +7,11 @@ from typing import Any
 BOOTSTRAP_TIMEOUT_MS = 5_000
 METADATA_MAX_AGE_MS = 30_000
 RECONNECT_BACKOFF_MAX_MS = 5_000
+FETCH_BYTES = 8 * 2**20
+"""What one fetch brings, unless its first batch alone is larger. With more, each of kafka-python's copies
+would be made in memory that the system has to find and clear first."""
+PARTITION_FETCH_BYTES = 2 * 2**20
+"""What one fetch brings of a partition, likewise: several share in it."""
 HEARTBEATS_PER_SESSION = 4
 LONGEST_HEARTBEAT = 3.0
 
@@ -16,8 +21,8 @@ class KafkaConfig:
     """Where and how records are read.
 
     `connection` holds kafka-python's arguments for every client (addresses, client id, security),
-    `consumer` further ones for this consumer. Times are in seconds. `max_fetch_bytes` bounds what one
-    fetch brings; a single larger record still comes.
+    `consumer` further ones for this consumer. Times are in seconds. `max_batch_bytes` is what a producer's
+    batch may hold, compressed or not.
     """
 
     connection: Mapping[str, Any] = field(repr=False)
@@ -25,7 +30,7 @@ class KafkaConfig:
     group_id: str = "classifyd"
     commit_interval: float = 1.0
     session_timeout: float = 45.0
-    max_fetch_bytes: int = 32 * 2**20
+    max_batch_bytes: int = 32 * 2**20
     consumer: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -36,9 +41,9 @@ class KafkaConfig:
 
     @property
     def max_unpacked_bytes(self) -> int:
-        """What one fetch may become once it is decompressed: a CloudEvent in the structured mode holds its
-        picture in base64, a third larger, and compressed to its own size again."""
-        return 2 * self.max_fetch_bytes
+        """What a fetch of a partition may become once it is decompressed: a CloudEvent in the structured mode
+        holds its picture in base64, a third larger, and compressed to its own size again."""
+        return 2 * self.max_batch_bytes
 
     def arguments(self, instance: str) -> dict[str, Any]:
         """KafkaConsumer's arguments. `instance` makes it a static member, which gets its partitions back
@@ -61,6 +66,6 @@ class KafkaConfig:
             "isolation_level": "read_committed",
             "allow_auto_create_topics": False,
             "session_timeout_ms": int(self.session_timeout * 1000),
-            "fetch_max_bytes": self.max_fetch_bytes,
-            "max_partition_fetch_bytes": self.max_fetch_bytes,
+            "fetch_max_bytes": FETCH_BYTES,
+            "max_partition_fetch_bytes": PARTITION_FETCH_BYTES,
         }

@@ -30,6 +30,9 @@ from classifyd.sources.kafka.pictures import picture
 
 RETRY_DELAY = 1.0
 """Seconds before a picture that came back with RETRY is offered again."""
+BURST = 64
+"""Pictures that are handed over at once at most: each time wakes a worker, but the first of a large fetch
+should not wait for its last."""
 LONGEST_NAME = 1024
 """Bytes of a record's key that name its picture: a name is for people, and goes into rows and log lines."""
 _HEADER_COST = 128
@@ -92,20 +95,14 @@ class Handover:
         deadline = time.monotonic() + seconds
         self._offer_again()
         while self._held and not self._draining.is_set():
-            partition, record = self._held[0]
-            if not partition.gone:
-                left = deadline - time.monotonic()
-                credit = _cost(record)
-                if left <= 0 or not self._inlet.reserve(credit, left):
-                    return False
-                if self._draining.is_set():  # while it waited for credit
-                    self._inlet.release(credit)
-                    break
-                self._offer(partition, record, credit)
-            self._held.popleft()
+            burst = self._burst(deadline)
+            if burst:
+                self._inlet.offer(*burst)
+            elif self._held:
+                break
         if self._draining.is_set():
             self.give_up()
-        return not self._given_up
+        return not (self._held or self._given_up)
 
     def give_up(self) -> None:
         """Forgets what is held and what came back, now and from now on: it is read again after a restart."""
@@ -113,16 +110,33 @@ class Handover:
         self._held.clear()
         self._forget_retries()
 
-    def _offer(self, partition: Partition, record: Any, credit: int) -> None:
-        image, refusal = self._examine(partition, record)
-        self._send(partition, image, refusal, credit)
+    def _burst(self, deadline: float) -> list[Delivery]:
+        """The next pictures, each under a credit: waits for the first one's until the deadline (monotonic),
+        and for no other's."""
+        burst: list[Delivery] = []
+        while self._held and len(burst) < BURST:
+            partition, record = self._held[0]
+            if not partition.gone:
+                left = deadline - time.monotonic()
+                credit = _cost(record)
+                if left <= 0 or not self._inlet.reserve(credit, 0.0 if burst else left):
+                    break
+                if self._draining.is_set():  # while it waited for credit
+                    self._inlet.release(credit)
+                    break
+                image, refusal = self._examine(partition, record)
+                burst.append(self._delivery(partition, image, refusal, credit))
+            self._held.popleft()
+        return burst
 
-    def _send(self, partition: Partition, image: Image, refusal: Rejected | None, credit: int) -> None:
-        settle = partial(self._settle, partition, image, refusal, credit)
-        self._inlet.offer(Delivery(image, settle, refusal))
+    def _delivery(
+        self, partition: Partition, image: Image, refusal: Rejected | None, credit: int
+    ) -> Delivery:
+        return Delivery(image, partial(self._settle, partition, image, refusal, credit), refusal)
 
     def _offer_again(self) -> None:
         now = time.monotonic()
+        burst: list[Delivery] = []
         for _ in range(len(self._retries)):
             retry = self._retries.popleft()
             if retry.partition.gone:
@@ -130,7 +144,9 @@ class Handover:
             elif retry.due > now or self._inlet.closed:
                 self._retries.append(retry)
             else:
-                self._send(retry.partition, retry.image, retry.refusal, retry.credit)
+                burst.append(self._delivery(retry.partition, retry.image, retry.refusal, retry.credit))
+        if burst:
+            self._inlet.offer(*burst)
 
     def _forget_retries(self) -> None:
         with suppress(IndexError):

@@ -16,6 +16,7 @@ class FakeInlet:
         self._credits = Credits(items, 2**30)
         self.closed: str | None = None
         self.offered: list[Delivery] = []
+        self.bursts: list[int] = []
 
     def reserve(self, size: int, timeout: float = 0.0) -> bool:
         with self._changed:
@@ -28,6 +29,7 @@ class FakeInlet:
 
     def offer(self, *deliveries: Delivery) -> None:
         self.offered.extend(deliveries)
+        self.bursts.append(len(deliveries))
 
     @property
     def under_way(self) -> int:

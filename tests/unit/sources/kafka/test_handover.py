@@ -97,6 +97,42 @@ def test_what_has_no_credit_is_kept_in_order():
     assert world.offered == [1, 2, 3]
 
 
+def test_what_was_polled_is_offered_together_up_to_a_bound(world):
+    world.hold(*range(5))
+    world.handover.deliver(1.0)
+    assert world.inlet.bursts == [5]
+
+
+def test_a_burst_does_not_wait_for_the_last_of_a_large_poll(monkeypatch):
+    monkeypatch.setattr(module, "BURST", 2)
+    world = World()
+    world.hold(*range(5))
+    world.handover.deliver(1.0)
+    assert world.inlet.bursts == [2, 2, 1]
+
+
+def test_a_burst_does_not_wait_for_credit(world, monkeypatch):
+    waited = []
+
+    def reserve(size, timeout=0.0):
+        waited.append(timeout > 0)
+        return FakeInlet.reserve(world.inlet, size, timeout)
+
+    monkeypatch.setattr(world.inlet, "reserve", reserve)
+    world.hold(1, 2, 3)
+    world.handover.deliver(1.0)
+    assert waited == [True, False, False]
+
+
+def test_what_came_back_is_offered_together(world, at_once):
+    world.hold(1, 2)
+    world.handover.deliver(1.0)
+    for delivery in world.inlet.offered[:]:
+        delivery.settle(RETRY)
+    world.handover.deliver(1.0)
+    assert (world.offered, world.inlet.bursts) == ([1, 2, 1, 2], [2, 2])
+
+
 def test_settling_gives_the_credit_back_and_moves_the_watermark(world):
     world.hold(5, 6)
     world.handover.deliver(1.0)
