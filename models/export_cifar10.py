@@ -40,7 +40,8 @@ class Service(tf.Module):
 
 
 def _pixels(encoded: tf.Tensor) -> tf.Tensor:
-    """One JPEG as float32 [32, 32, 3] in 0..255, to the byte what Pillow makes of it in the daemon's engine.
+    """One JPEG as float32 [32, 32, 3] in 0..255, to the byte what Pillow makes of it in the daemon's engine,
+    but for large pictures, which that decodes at a reduced scale.
 
     Pillow resamples one axis after the other and rounds to bytes after each: the width first, but the height
     where that shrinks by more than twice as much (Pillow 13, its pull request 9549).

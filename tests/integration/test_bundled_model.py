@@ -124,15 +124,23 @@ def test_both_forms_answer_alike_at_the_models_own_size(engine, saved_model):
     assert_alike(engine, saved_model, small_pictures(), tolerance=1e-3)
 
 
+def resized_photographs(size, mode):
+    pictures = [photograph(name) for name in PHOTOGRAPHS]
+    return [jpeg(picture.resize(size) if size else picture, mode) for picture in pictures]
+
+
 @pytest.mark.train
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-@pytest.mark.parametrize(
-    "size", [None, (2400, 1600), (640, 480), (333, 200), (200, 333), (300, 800), (31, 33), (24, 24)]
-)
+@pytest.mark.parametrize("size", [(333, 200), (200, 333), (250, 800), (31, 33), (24, 24)])
 def test_both_forms_answer_alike_for_resized_pictures(engine, saved_model, size, mode):
-    pictures = [photograph(name) for name in PHOTOGRAPHS]
-    resized = [picture.resize(size) if size else picture for picture in pictures]
-    assert_alike(engine, saved_model, [jpeg(picture, mode) for picture in resized], tolerance=2e-2)
+    assert_alike(engine, saved_model, resized_photographs(size, mode), tolerance=2e-2)
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("size", [None, (2400, 1600), (640, 480), (300, 800)])
+def test_both_forms_answer_alike_where_one_decodes_at_a_reduced_scale(engine, saved_model, size, mode):
+    assert_alike(engine, saved_model, resized_photographs(size, mode), tolerance=5e-2)
 
 
 @pytest.mark.train

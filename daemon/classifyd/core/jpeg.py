@@ -12,6 +12,7 @@ START = b"\xff\xd8\xff"
 
 EOI, SOS = 0xD9, 0xDA
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # less DHT, JPG and DAC
+_LOSSLESS = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
 
 _SOI, _APP14 = 0xD8, 0xEE
 _ADOBE_LENGTH = 12  # of Adobe's segment; libjpeg takes a shorter one for another's
@@ -42,10 +43,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What comes before the picture data: the frame, and whether Adobe's marker is there, which tells that
-    CMYK values are inverted."""
+    """What comes before the picture data: the frame, whether its samples are coded without loss, that is
+    without a DCT, and whether Adobe's marker is there, which tells that CMYK values are inverted."""
 
     frame: Frame
+    lossless: bool
     adobe: bool
 
 
@@ -83,16 +85,16 @@ def read_head(data: bytes) -> Head:
     """What comes before the first scan. Raises Malformed or Incomplete where that is not in order."""
     if not data.startswith(START):
         raise Malformed("It does not start as a JPEG does.")
-    frame, adobe = None, False
+    frame, lossless, adobe = None, False, False
     for code, body in segments(data):
         if code in FRAMES and frame is not None:
             raise Malformed("It has several frames.")
         if code in FRAMES:
-            frame = read_frame(body)
+            frame, lossless = read_frame(body), code in _LOSSLESS
         elif code == _APP14:
             adobe = adobe or (body.startswith(b"Adobe") and len(body) >= _ADOBE_LENGTH)
         elif code in (SOS, EOI):
             break
     if frame is None:
         raise Malformed("It has no dimensions.")
-    return Head(frame, adobe)
+    return Head(frame, lossless, adobe)

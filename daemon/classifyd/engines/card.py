@@ -18,6 +18,11 @@
     std = [63.0, 62.1, 66.7]            # likewise: (pixel * scale - mean) / std [1, 1, 1]
     layout = "NHWC"                     # or "NCHW" [NHWC]
 
+    [preprocessing.reduction]           # large JPEGs may be decoded at 1/2, 1/4 or 1/8 [absent: never]
+    at_least = 4                        # as long as that leaves so many times the size that `resize` makes
+    tolerance = 10                      # by how much that was seen to change a value of the model's input
+    mean_tolerance = 2                  # at most, and a picture's on average; in units of 0..255
+
     [checksums]                         # SHA-256 of files in the folder, by relative path
     "model.onnx" = "0123…"
 
@@ -48,6 +53,15 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Reduction(_Table):
+    """When a picture may be decoded at a reduced scale, and what that costs; keys as in the module's
+    description."""
+
+    at_least: Annotated[float, Field(ge=1)]
+    tolerance: Annotated[float, Field(ge=0)]
+    mean_tolerance: Annotated[float, Field(ge=0)]
+
+
 class Preprocessing(_Table):
     """What happens to a decoded RGB picture; keys as in the module's description."""
 
@@ -57,6 +71,7 @@ class Preprocessing(_Table):
     mean: Channels = (0.0, 0.0, 0.0)
     std: Channels = (1.0, 1.0, 1.0)
     layout: Literal["NHWC", "NCHW"] = "NHWC"
+    reduction: Reduction | None = None
 
     @property
     def size(self) -> tuple[int, int]:

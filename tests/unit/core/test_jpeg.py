@@ -26,9 +26,17 @@ def by_hand(*parts: bytes) -> bytes:
 
 
 def test_the_head_is_the_frame_and_adobes_marker() -> None:
-    assert read_head(by_hand(frame(), SCAN)) == Head(FRAME, adobe=False)
-    assert read_head(by_hand(segment(0xEE, ADOBE), frame(), SCAN)) == Head(FRAME, adobe=True)
-    assert read_head(by_hand(frame(), segment(0xEE, ADOBE), SCAN)) == Head(FRAME, adobe=True)
+    assert read_head(by_hand(frame(), SCAN)) == Head(FRAME, lossless=False, adobe=False)
+    assert read_head(by_hand(segment(0xEE, ADOBE), frame(), SCAN)) == Head(FRAME, lossless=False, adobe=True)
+    assert read_head(by_hand(frame(), segment(0xEE, ADOBE), SCAN)) == Head(FRAME, lossless=False, adobe=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "lossless"),
+    [(0xC0, False), (0xC2, False), (0xCA, False), (0xC3, True), (0xC7, True), (0xCB, True)],
+)
+def test_the_head_tells_a_lossless_frame(code: int, lossless: bool) -> None:
+    assert read_head(by_hand(frame(code=code), SCAN)) == Head(FRAME, lossless, adobe=False)
 
 
 def test_what_only_looks_like_adobes_marker_is_none() -> None:
@@ -39,7 +47,9 @@ def test_what_only_looks_like_adobes_marker_is_none() -> None:
 @pytest.mark.parametrize("code", [0xC4, 0xC8, 0xCC, 0xDE, 0xE1, 0xF0, 0xFE])
 def test_a_frame_in_another_segment_or_of_another_kind_is_none(code: int) -> None:
     hidden = segment(code, frame(65_535, 65_535))
-    assert read_head(by_hand(hidden, frame(), frame(9, 9, 0xDE), SCAN)) == Head(FRAME, adobe=False)
+    assert read_head(by_hand(hidden, frame(), frame(9, 9, 0xDE), SCAN)) == Head(
+        FRAME, lossless=False, adobe=False
+    )
 
 
 def test_what_comes_after_the_first_scan_is_not_looked_at() -> None:

@@ -9,6 +9,7 @@ from classifyd.core.errors import ConfigurationError
 from classifyd.engines import card
 from classifyd.engines.card import Preprocessing, read_card
 
+EXACT = "[preprocessing]\nresize = [32, 32]\n"
 SHORTEST = 'name = "m"\ntitle = "M"\nlicence = "CC0-1.0"\nsource = "a test"\n'
 
 
@@ -25,6 +26,7 @@ def test_the_documented_card_is_a_valid_card(tmp_path: Path) -> None:
     assert read.accuracy["top1"] == 0.90
     assert read.preprocessing is not None
     assert read.preprocessing.size == (32, 32)
+    assert read.preprocessing.reduction is not None
 
 
 def test_defaults_stand_for_what_a_card_leaves_out(tmp_path: Path) -> None:
@@ -36,6 +38,7 @@ def test_defaults_stand_for_what_a_card_leaves_out(tmp_path: Path) -> None:
         "probabilities",
     )
     assert read.preprocessing is None
+    assert Preprocessing(resize=(8, 8)).reduction is None  # no model is shown less than its card allows
 
 
 def test_the_crop_is_what_the_model_sees() -> None:
@@ -54,6 +57,11 @@ def test_the_crop_is_what_the_model_sees() -> None:
         (SHORTEST + "[preprocessing]\nresize = [32, 16]\ncrop = 32\n", "preprocessing: crop = 32 is larger"),
         (SHORTEST + "[preprocessing]\nresize = [32, 32]\nstd = [1.0, 0.0, 1.0]\n", "std must not be 0"),
         (SHORTEST + "[preprocessing]\nresize = [32, 32]\nmean = [nan, 0.0, 0.0]\n", "preprocessing.mean.0: "),
+        (
+            SHORTEST + f"{EXACT}[preprocessing.reduction]\nat_least = 2\ntolerance = 9\n",
+            "mean_tolerance: Field",
+        ),
+        (SHORTEST + f"{EXACT}[preprocessing.reduction]\nat_least = 0.5\n", "reduction.at_least: "),
         (SHORTEST + '[checksums]\n"model.onnx" = "beef"\n', "checksums.model.onnx: "),
         ("name = ", "not valid TOML"),
     ],

@@ -24,7 +24,7 @@ from classifyd.core.gate import Limits
 from classifyd.core.images import examine
 from classifyd.core.values import Image, Origin, Prediction, Reason, Rejected, Source
 from classifyd.engines.bundled import bundled_model
-from classifyd.engines.card import read_card
+from classifyd.engines.card import Preprocessing, Reduction, read_card
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
 from classifyd.engines.onnx.budget import PixelBudget
 from classifyd.engines.onnx.pixels import Pixelator
@@ -37,6 +37,11 @@ SECONDS_FOR_ONE = 1.0
 
 MEMORY_FOR_ONE = 96 * 2**20
 """Above what a worker holds when it starts to work: a picture of a million pixels takes some 20 MB."""
+
+REDUCED = Preprocessing(
+    resize=(2, 2), reduction=Reduction(at_least=1.0, tolerance=255.0, mean_tolerance=255.0)
+)
+"""Has most mutants decoded at a reduced scale, which the bundled model does to larger pictures only."""
 
 BATCH = 32
 _DETAIL_AT_MOST = 300
@@ -67,6 +72,7 @@ class DaemonProbe:
         preprocessing = read_card(folder).preprocessing
         assert preprocessing is not None
         self._pixelator = Pixelator(preprocessing, PixelBudget(LIMITS.max_pixels))
+        self._reducing = Pixelator(REDUCED, PixelBudget(LIMITS.max_pixels))
         self._shape = (*preprocessing.size, 3)
         self.classify([CONTROL] * BATCH)  # the runtime takes its memory at the first batch
 
@@ -79,6 +85,9 @@ class DaemonProbe:
         if not (image.width and image.height and image.width * image.height <= LIMITS.max_pixels):
             raise Broken(f"the gate passes {image.width} × {image.height} pixels")
         decoded = self._pixelator.decode(data)
+        reduced = self._reducing.decode(data)
+        if type(reduced) is not type(decoded):
+            raise Broken(f"the engine says {_word(decoded)}, and at a reduced scale {_word(reduced)}")
         if isinstance(decoded, Rejected):
             _require_a_reason(decoded)
             if decoded.reason is not Reason.UNDECODABLE:
@@ -98,6 +107,10 @@ class DaemonProbe:
         for image, answer in zip(images, answers, strict=True):
             if not isinstance(answer, Prediction | Rejected):
                 raise Broken(f"{image.origin.name} in a batch: {answer!r}")
+
+
+def _word(decoded: object) -> str:
+    return "yes" if isinstance(decoded, np.ndarray) else repr(decoded)
 
 
 def _require_a_reason(rejected: Rejected) -> None:

@@ -3,6 +3,9 @@
 Decoding is libjpeg's accurate integer DCT with smooth chroma upsampling (Pillow's and TensorFlow's
 `INTEGER_ACCURATE` are the same code), without EXIF orientation. Resizing is bilinear with the filter widened
 by the reduction, which is `tf.image.resize(antialias=True)` but for rounding to 8 bits.
+
+Where the card allows it, a picture much larger than the model's input is decoded at 1/2, 1/4 or 1/8: libjpeg
+computes of each block of 8×8 only the 4×4, 2×2 or 1×1 that it then has, which is most of a decoder's work.
 """
 
 from collections.abc import Sequence
@@ -18,6 +21,9 @@ from classifyd.engines.card import Preprocessing
 from classifyd.engines.onnx.budget import PixelBudget
 
 Pixels = NDArray[np.uint8]
+_Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+_SCALES = (8, 4, 2)  # the reductions that libjpeg computes fast
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}  # Pillow's, by the number of components
 
@@ -28,9 +34,12 @@ class Pixelator:
     def __init__(self, wanted: Preprocessing, budget: PixelBudget) -> None:
         self._wanted = wanted
         self._budget = budget
+        height, width = wanted.size
+        self._size = (width, height)
         deviation = np.asarray(wanted.std, np.float32)
-        self._factor = np.float32(wanted.scale) / deviation
-        self._offset = -np.asarray(wanted.mean, np.float32) / deviation
+        # A row's worth of them: numpy is slow at repeating three numbers.
+        self._factor = np.tile(np.float32(wanted.scale) / deviation, width)
+        self._offset = np.tile(-np.asarray(wanted.mean, np.float32) / deviation, width)
 
     def decode(self, data: bytes) -> Pixels | Rejected | Failed:
         """The picture as RGB [height, width, 3] at the model's size; or what the decoder says against it;
@@ -38,7 +47,7 @@ class Pixelator:
         try:
             head = _head(data)
             with self._budget.taken(head.frame.width * head.frame.height):
-                return np.asarray(self._fitted(_decoded(head, data)))
+                return np.asarray(self._fitted(head, data))
         except _Undecodable as error:
             return Rejected(Reason.UNDECODABLE, f"the JPEG cannot be decoded: {error}")
         except Exception as error:  # noqa: BLE001 - whatever else it is, it is no evidence and no reason to stop
@@ -46,22 +55,40 @@ class Pixelator:
 
     def tensor(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Decoded pictures as the model's input: normalised, in its layout."""
-        batch = np.stack(pictures).astype(np.float32)
-        batch *= self._factor
-        batch += self._offset
+        count, (width, height) = len(pictures), self._size
+        rows = np.stack(pictures).reshape(count, height, width * 3).astype(np.float32)
+        rows *= self._factor
+        rows += self._offset
+        batch = rows.reshape(count, height, width, 3)
         return np.ascontiguousarray(batch.transpose(0, 3, 1, 2)) if self._wanted.layout == "NCHW" else batch
 
-    def _fitted(self, picture: Image.Image) -> Image.Image:
-        coloured = picture.convert("RGB") if picture.mode == "CMYK" else picture
-        height, width = self._wanted.size
-        resized = coloured.resize((width, height), Image.Resampling.BILINEAR, self._box(picture.size))
-        return resized.convert("RGB")
+    def _fitted(self, head: jpeg.Head, data: bytes) -> Image.Image:
+        seen = self._seen((head.frame.width, head.frame.height))
+        scale = 1 if head.lossless else self._scale(seen)
+        picture = _decoded(head, data, scale)
+        if picture.mode == "CMYK":  # inks do not mix as light does
+            picture = picture.convert("RGB")
+        left, top, right, bottom = (edge / scale for edge in seen)
+        box = (left, top, right, bottom)
+        if not (0, 0, *self._size) == (0, 0, *picture.size) == box:
+            picture = picture.resize(self._size, Image.Resampling.BILINEAR, box)
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
 
-    def _box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    def _scale(self, seen: _Box) -> int:
+        """By how much the picture may be smaller when it is decoded, for what is seen of it."""
+        reduction = self._wanted.reduction
+        if reduction is None:
+            return 1
+        left, top, right, bottom = seen
+        width, height = self._size
+        spare = min((right - left) / width, (bottom - top) / height) / reduction.at_least
+        return next((scale for scale in _SCALES if scale <= spare), 1)
+
+    def _seen(self, size: tuple[int, int]) -> _Box:
         """The part of the picture that is seen after resize and crop, in its own pixels: one resampling
         does both, and a very long picture is never enlarged whole."""
         width, height = size
-        out_height, out_width = self._wanted.size
+        out_width, out_height = self._size
         if isinstance(self._wanted.resize, int):
             x_ratio = y_ratio = min(width, height) / self._wanted.resize
         else:
@@ -93,13 +120,16 @@ def _head(data: bytes) -> jpeg.Head:
     return head
 
 
-def _decoded(head: jpeg.Head, data: bytes) -> Image.Image:
+def _decoded(head: jpeg.Head, data: bytes, scale: int) -> Image.Image:
+    """The picture at one `scale`-th of its size, rounded up as libjpeg does. A lossless picture has no
+    scale but 1: libjpeg would write it whole into what was made for less."""
     frame = head.frame
+    size = (-(-frame.width // scale), -(-frame.height // scale))
     mode = raw = _MODES[frame.components]
     if mode == "CMYK" and head.adobe:
         raw = "CMYK;I"
     try:
-        return Image.frombytes(mode, (frame.width, frame.height), data, "jpeg", raw, "")
+        return Image.frombytes(mode, size, data, "jpeg", raw, "", scale, 0)
     except ValueError as error:
         _require_memory(frame)
         raise _Undecodable(str(error)) from error

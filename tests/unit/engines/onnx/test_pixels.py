@@ -108,13 +108,13 @@ def test_every_shape_of_picture_fits(size: tuple[int, int], wanted: dict[str, ob
 def test_rounding_puts_no_picture_beyond_its_own_edge(side: int) -> None:
     maker = pixelator(resize=(side, side))
     for length in range(1, 6000):
-        left, top, right, bottom = maker._box((length, length))
+        left, top, right, bottom = maker._seen((length, length))
         assert 0 <= left < right <= length
         assert 0 <= top < bottom <= length
 
 
 def test_a_mistake_of_our_own_arithmetic_rejects_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pixelator, "_box", lambda _self, _size: (-1.0, 0.0, 1.0, 1.0))
+    monkeypatch.setattr(Pixelator, "_seen", lambda _self, _size: (-1.0, 0.0, 1.0, 1.0))
     assert isinstance(pixelator().decode(jpeg("red")), Failed)
 
 
