@@ -28,7 +28,7 @@ CREDIT_WAIT = 0.25
 """Seconds to wait for credit before hints are heard again."""
 BURST = 32
 """Pictures that are offered together: each by itself would wake a worker, who asked about it alone."""
-BURST_TIME = 0.005
+BURST_TIME = 0.01
 """Seconds that the first picture of a burst waits for the others at most, but for the reading of one."""
 
 Claim = Callable[[Fingerprint], Taken]
