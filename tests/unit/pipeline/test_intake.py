@@ -1,10 +1,12 @@
 import threading
+from concurrent.futures import Future
 
 import pytest
 
-from classifyd.core.batching import Batcher
+from classifyd.core.batching import ALL_LANES, Batcher
 from classifyd.core.credits import Credits
 from classifyd.core.values import Disposition, Lane, Reason, Rejected, Settlement
+from classifyd.pipeline import intake as module
 from classifyd.pipeline.intake import Intake
 from tests.unit.pipeline.fakes import BOUND, Settlements
 
@@ -146,3 +148,71 @@ def test_settling_twice_is_a_fault(settlements):
     assert intake.oldest() is None
     with pytest.raises(KeyError):
         delivery.settle(Settlement.retry("twice"))
+
+
+def taking(intake, lanes=ALL_LANES) -> Future[list[str]]:
+    """What another worker takes, once it does."""
+    taken: Future[list[str]] = Future()
+    worker = threading.Thread(target=lambda: taken.set_result(names(intake.take(lanes))), daemon=True)
+    worker.start()
+    return taken
+
+
+def test_behind_another_batch_pictures_wait_for_others(settlements, monkeypatch):
+    monkeypatch.setattr(module, "LINGER", 600.0)
+    intake = make_intake(items=9)
+    intake.open()
+    intake.offer(Lane.BULK, settlements.delivery("first"))
+    intake.take()
+    second = taking(intake)
+    for number in range(7):
+        intake.offer(Lane.BULK, settlements.delivery(str(number)))
+    assert not second.done()
+    intake.offer(Lane.BULK, settlements.delivery("7"))  # a batch of eight is full
+    assert second.result(BOUND) == [str(number) for number in range(8)]
+
+
+def test_they_do_not_wait_for_long(settlements):
+    intake = make_intake(items=9)
+    intake.open()
+    intake.offer(Lane.BULK, settlements.delivery("first"))
+    intake.take()
+    intake.offer(Lane.BULK, settlements.delivery("second"))
+    assert taking(intake).result(BOUND) == ["second"]
+
+
+def test_nothing_waits_behind_a_batch_that_has_ended(settlements, monkeypatch):
+    monkeypatch.setattr(module, "LINGER", 600.0)
+    intake = make_intake(items=9)
+    intake.open()
+    intake.offer(Lane.BULK, settlements.delivery("first"))
+    intake.finished(intake.take())
+    intake.offer(Lane.BULK, settlements.delivery("second"))
+    assert taking(intake).result(BOUND) == ["second"]
+
+
+def test_a_batch_of_one_lane_holds_up_no_other(settlements, monkeypatch):
+    monkeypatch.setattr(module, "LINGER", 600.0)
+    intake = make_intake(items=9)
+    intake.open()
+    intake.offer(Lane.BULK, settlements.delivery("bulk"))
+    intake.take()
+    intake.offer(Lane.INTERACTIVE, settlements.delivery("http"))
+    assert taking(intake, {Lane.INTERACTIVE}).result(BOUND) == ["http"]
+
+
+def test_several_pictures_offered_at_once_are_one_batch(settlements):
+    intake = make_intake(items=9)
+    intake.open()
+    taken = taking(intake)
+    intake.inlet(Lane.BULK).offer(*(settlements.delivery(name) for name in "abc"))
+    assert taken.result(BOUND) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("lanes", [ALL_LANES, {Lane.INTERACTIVE}], ids=["both", "interactive"])
+def test_a_worker_that_waits_is_woken(settlements, lanes):
+    intake = make_intake(items=9)
+    intake.open()
+    taken = taking(intake, lanes)
+    intake.offer(Lane.INTERACTIVE, settlements.delivery("http"))
+    assert taken.result(BOUND) == ["http"]
