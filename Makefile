@@ -17,13 +17,14 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 # Settings of .env reach the program as compose would give them; what the environment sets already wins.
 WITH_DOTENV = $(if $(wildcard .env),$(BIN)/dotenv -f .env run --no-override --)
 
-.PHONY: help install run test check samples constraints audit
+.PHONY: help install run test check bench samples constraints audit
 
 help:
 	@echo 'make install      the daemon and what it needs, into $(VENV)'
 	@echo 'make run          install, then watch data/inbox and serve http://127.0.0.1:5000'
 	@echo 'make test         install what the tests need, then run them all'
 	@echo 'make check        formatting, lint, types and layers'
+	@echo 'make bench        how fast it is, in ten minutes; ARGS=--help tells how to have less'
 	@echo 'make samples      sample photographs into verification/test_data'
 	@echo 'make constraints  lock the versions again; UPGRADE=--upgrade takes the newest'
 	@echo 'make audit        ask the Python advisory database about the locked versions'
@@ -41,6 +42,10 @@ check: $(TESTS_READY)
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A missed target is a finding; it fails only where something cannot be measured.
+bench: $(TESTS_READY)
+	$(BIN)/python -m verification.bench $(ARGS)
 
 samples: $(TESTS_READY)
 	$(BIN)/python -m verification.samples

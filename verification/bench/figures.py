@@ -55,6 +55,15 @@ class Figure:
         return {**asdict(self), "target": target, "met": self.met}
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What was found under a name, and how long it took."""
+
+    name: str
+    figures: tuple[Figure, ...]
+    seconds: float
+
+
 Measured = Callable[[], float]
 
 
@@ -69,10 +78,10 @@ def side_by_side(name: str, unit: str, one: Measured, other: Measured, rounds: i
     return Figure(name, unit, median(ones), median(others), ratio, target)
 
 
-def table(figures: Sequence[Figure]) -> Table:
+def table(measurement: Measurement) -> Table:
     """For a person."""
     drawn = Table("what", "unit", "value", "against", "ratio", "target", "", box=None, pad_edge=False)
-    for figure in figures:
+    for figure in measurement.figures:
         mark = {None: "", True: "met", False: "[bold red]missed[/]"}[figure.met]
         target = "" if figure.target is None else str(figure.target)
         numbers = (_text(figure.value), _text(figure.against), _text(figure.ratio))
@@ -80,8 +89,12 @@ def table(figures: Sequence[Figure]) -> Table:
     return drawn
 
 
-def as_json(figures: Sequence[Figure]) -> bytes:
-    return orjson.dumps([figure.as_json() for figure in figures], option=orjson.OPT_INDENT_2)
+def as_json(measurements: Sequence[Measurement]) -> bytes:
+    told = [
+        {"name": one.name, "seconds": one.seconds, "figures": [figure.as_json() for figure in one.figures]}
+        for one in measurements
+    ]
+    return orjson.dumps(told, option=orjson.OPT_INDENT_2)
 
 
 def _text(value: float | None) -> str:

@@ -37,9 +37,9 @@ SHORT = Scale(
     records=64,
     small=64,
     large=2,
-    seconds=1.0,
+    seconds=0.5,
     delays=5,
-    long_backlog=3_000,
+    long_backlog=4_000,
     crowd=500,
     rows=2_000,
 )

@@ -1,7 +1,7 @@
 """10: what a picture of the backlog costs in CPU time, by thread and by stage, beside the stages' floors.
 
-The system counts each thread's time; py-spy tells, by looking two hundred times a second, what share of it went
-where. The last looks are only at who holds the interpreter's lock, which all threads share.
+The system counts each thread's time; py-spy, which looks two hundred times a second, tells what share of it
+went where. The last looks are only at who holds the interpreter's lock, which all threads share.
 """
 
 import re
@@ -55,7 +55,7 @@ STAGES: Mapping[str, Sequence[str]] = {
     "tell": ("classifyd/telemetry/", "prometheus_client/", "structlog/"),
 }
 """Stage: where it is done, as `file` (or the start of its name), or `file:function`. The innermost call that
-is named here decides; where a file is named by two stages, the function does, and then the stage named first."""
+is named here decides; where a file is named by two stages, its function does, then the stage named first."""
 
 FLOORS = {
     "read": 1e6 / 19_000,  # with the rename that claims
