@@ -80,51 +80,56 @@ ResultDocument = Annotated[ClassifiedDocument | RejectedDocument, Field(discrimi
 
 def document(result: Result) -> ClassifiedDocument | RejectedDocument:
     """The document of a result, ready for a JSON encoder."""
-    origin, outcome = result.origin, result.outcome
-    common = _ResultDocument(
-        id=result.id,
-        origin=origin.key,
-        source=origin.source,
-        name=origin.name,
-        path=origin.path,
-        stored_path=result.stored_path,
-        topic=origin.topic,
-        partition=origin.partition,
-        offset=origin.offset,
-        sha256=result.sha256,
-        size_bytes=result.size_bytes,
-        width=result.width,
-        height=result.height,
-        model=result.model,
-        received_at=utc_text(result.received_at),
-        classified_at=utc_text(result.classified_at),
-    )
+    outcome = result.outcome
     if isinstance(outcome, Rejected):
-        return RejectedDocument(
-            **common,
-            status="rejected",
-            model_version=None,
-            class_index=None,
-            label=None,
-            confidence=None,
-            top=None,
-            error_code=outcome.reason,
-            error_detail=outcome.detail,
-        )
-    return ClassifiedDocument(
-        **common,
-        status="classified",
-        model_version=outcome.model_version,
-        class_index=outcome.best.class_index,
-        label=outcome.best.label,
-        confidence=outcome.best.probability,
-        top=[
-            CandidateDocument(class_index=one.class_index, label=one.label, probability=one.probability)
+        return {
+            **_common(result),
+            "status": "rejected",
+            "model_version": None,
+            "class_index": None,
+            "label": None,
+            "confidence": None,
+            "top": None,
+            "error_code": outcome.reason,
+            "error_detail": outcome.detail,
+        }
+    best = outcome.best
+    return {
+        **_common(result),
+        "status": "classified",
+        "model_version": outcome.model_version,
+        "class_index": best.class_index,
+        "label": best.label,
+        "confidence": best.probability,
+        "top": [
+            {"class_index": one.class_index, "label": one.label, "probability": one.probability}
             for one in outcome.top
         ],
-        error_code=None,
-        error_detail=None,
-    )
+        "error_code": None,
+        "error_detail": None,
+    }
+
+
+def _common(result: Result) -> _ResultDocument:
+    origin = result.origin
+    return {
+        "id": result.id,
+        "origin": origin.key,
+        "source": origin.source,
+        "name": origin.name,
+        "path": origin.path,
+        "stored_path": result.stored_path,
+        "topic": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "sha256": result.sha256,
+        "size_bytes": result.size_bytes,
+        "width": result.width,
+        "height": result.height,
+        "model": result.model,
+        "received_at": utc_text(result.received_at),
+        "classified_at": utc_text(result.classified_at),
+    }
 
 
 def schema() -> dict[str, Any]:

@@ -10,11 +10,16 @@ import orjson
 
 from classifyd.core.documents import document
 from classifyd.core.times import utc_text
-from classifyd.core.values import Image, Message, Record, Rejected, Result, Source, Status
+from classifyd.core.values import Image, Message, Record, Rejected, Result, Source
 
 CLASSIFIED = "classifyd.image.classified.v1"
 REJECTED = "classifyd.image.rejected.v1"
 PREFIX = "classifyd-"
+
+_SPECVERSION = ("ce_specversion", b"1.0")
+_TYPE_CLASSIFIED = ("ce_type", CLASSIFIED.encode())
+_TYPE_REJECTED = ("ce_type", REJECTED.encode())
+_CONTENT_TYPE = ("content-type", b"application/json")
 
 _NULL = "null"
 _OMITTED = "-omitted"
@@ -36,12 +41,12 @@ def outcome_message(result: Result, image: Image, topic: str, instance: str) -> 
     `instance` is the ULID that names the daemon in `ce_source`.
     """
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", result.id.encode()),
-        ("ce_source", f"urn:classifyd:{instance}".encode()),
-        ("ce_type", (CLASSIFIED if result.status is Status.CLASSIFIED else REJECTED).encode()),
+        ("ce_source", b"urn:classifyd:" + instance.encode()),
+        _TYPE_REJECTED if isinstance(result.outcome, Rejected) else _TYPE_CLASSIFIED,
         ("ce_time", utc_text(result.classified_at).encode()),
-        ("content-type", b"application/json"),
+        _CONTENT_TYPE,
     ]
     if result.origin.name:  # a subject may be missing, not empty (CloudEvents 1.0, section "subject")
         headers.append(("ce_subject", result.origin.name.encode()))

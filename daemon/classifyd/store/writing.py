@@ -4,26 +4,30 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from ulid import ULID
 
-from classifyd.core.errors import StoreUnavailable
+from classifyd.core.errors import StoreUnavailable, UnstorableRow
 from classifyd.core.times import utc_text
 from classifyd.core.values import Message, Result
 from classifyd.crashpoints import Point, reached
 from classifyd.store.failures import translated
 from classifyd.store.reading import recorded
-from classifyd.store.rows import Values, row_of, row_of_message
+from classifyd.store.rows import OUTBOX_COLUMNS, Values, row_of, row_of_message
 from classifyd.store.sqlite import writing_engine
 from classifyd.store.tables import instance, outbox, results
 
 _insert_result = insert(results)
-_insert_message = insert(outbox)
+_insert_message = insert(outbox).values(dict.fromkeys(OUTBOX_COLUMNS))
 _mark = (
     update(outbox)
-    .where(outbox.c.position == bindparam("marked"), outbox.c.published_at.is_(None))
+    .where(
+        outbox.c.position.between(bindparam("first"), bindparam("last")),
+        outbox.c.published_at.is_(None),
+    )
     .values(published_at=bindparam("moment"), value=None)
 )
 _prune = delete(outbox).where(
@@ -48,38 +52,37 @@ class Writer:
         # Open as long as the writer is, or a file that is made in place of a deleted one could get its inode.
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._clock = clock
+        # Compiled once, and given to the driver with tuples: SQLAlchemy's own way with parameters costs more
+        # than SQLite's with the rows.
+        self._insert_result = str(_insert_result.compile(self._engine))
+        self._insert_message = str(_insert_message.compile(self._engine))
 
     def write(
         self, entries: Sequence[tuple[Result, Sequence[Message]]], published: Sequence[int]
     ) -> list[Result]:
-        rows = [
-            (row_of(result), [row_of_message(result.id, message) for message in messages])
-            for result, messages in entries
-        ]
-        with self._transaction() as connection:
-            # What is recorded already is read first, not found out by a conflicting insert: the transaction
-            # holds the only write lock, so nothing comes between, and a plain insert costs a quarter less
-            # than one that returns what it did.
-            standing = recorded(connection, {result.origin.key for result, _ in entries})
-            new_rows: list[Values] = []
-            new_messages: list[Values] = []
-            for (result, _), (row, messages) in zip(entries, rows, strict=True):
-                if result.origin.key not in standing:
-                    standing[result.origin.key] = result
-                    new_rows.append(row)
-                    new_messages += messages
-            if new_rows:
-                connection.execute(_insert_result, new_rows)
-                reached(Point.RESULTS_INSERTED)
-            if new_messages:
-                connection.execute(_insert_message, new_messages)
-                reached(Point.MESSAGES_INSERTED)
-            if published:
-                moment = utc_text(self._clock())
-                marks = [{"marked": position, "moment": moment} for position in published]
-                connection.execute(_mark, marks)
-                reached(Point.MESSAGES_MARKED)
-        return [standing[result.origin.key] for result, _ in entries]
+        rows = [row_of(result) for result, _ in entries]
+        messages = [[row_of_message(result.id, one) for one in several] for result, several in entries]
+        try:
+            with self._transaction() as connection:
+                self._insert(connection, rows, messages)
+                self._mark(connection, published)
+            return [result for result, _ in entries]
+        except UnstorableRow:
+            # Either the data is at fault, or an origin is recorded already, which is so seldom that it is
+            # asked only now. Nothing comes between question and answer: the transaction holds the only
+            # write lock.
+            with self._transaction() as connection:
+                standing = recorded(connection, {result.origin.key for result, _ in entries})
+                new: list[int] = []
+                for number, (result, _) in enumerate(entries):
+                    if result.origin.key not in standing:
+                        standing[result.origin.key] = result
+                        new.append(number)
+                self._insert(
+                    connection, [rows[number] for number in new], [messages[number] for number in new]
+                )
+                self._mark(connection, published)
+            return [standing[result.origin.key] for result, _ in entries]
 
     def prune_outbox(self, before: datetime, limit: int) -> int:
         with self._transaction() as connection:
@@ -111,6 +114,22 @@ class Writer:
             os.close(self._file)
             self._file = -1
 
+    def _insert(self, connection: Connection, rows: list[Values], messages: list[list[Values]]) -> None:
+        """New results, and the messages of each."""
+        if rows:
+            connection.exec_driver_sql(self._insert_result, rows)
+            reached(Point.RESULTS_INSERTED)
+        if waiting := list(chain.from_iterable(messages)):
+            connection.exec_driver_sql(self._insert_message, waiting)
+            reached(Point.MESSAGES_INSERTED)
+
+    def _mark(self, connection: Connection, published: Sequence[int]) -> None:
+        if published:
+            moment = utc_text(self._clock())
+            runs = [{"first": first, "last": last, "moment": moment} for first, last in _runs(published)]
+            connection.execute(_mark, runs)
+            reached(Point.MESSAGES_MARKED)
+
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         try:
@@ -137,3 +156,15 @@ class Writer:
             return os.path.samestat(os.fstat(self._file), self._path.stat())
         except OSError:
             return False
+
+
+def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each unbroken run: what is published together was mostly written together."""
+    ordered = sorted(positions)
+    first = last = ordered[0]
+    for position in ordered[1:]:
+        if position > last + 1:
+            yield first, last
+            first = position
+        last = position
+    yield first, last
