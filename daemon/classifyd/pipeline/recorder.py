@@ -4,13 +4,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from classifyd.core.backoff import Backoff
 from classifyd.core.errors import StoreUnavailable, UnstorableRow
 from classifyd.core.ports import Part, ResultStore
-from classifyd.core.values import Delivery, Message, Outcome, Reason, Rejected, Result, Settlement
+from classifyd.core.values import Delivery, Image, Message, Outcome, Reason, Rejected, Result, Settlement
 from classifyd.crashpoints import Point, reached
 from classifyd.pipeline.tally import Tally
 from classifyd.telemetry import metrics
@@ -22,8 +23,10 @@ PRUNE_AT_ONCE = 1000
 LONGEST_IDLE = 60.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
+_DURATION = metrics.stage_duration.labels("record")
+
+
+class _Entry(NamedTuple):
     delivery: Delivery
     result: Result
     messages: tuple[Message, ...]
@@ -54,7 +57,10 @@ class Recorder:
         self._tally = tally
         self._clock = clock
         self._new_id = new_id
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        # Each wakes only those who wait for it: an outcome the recorder, the end of a transaction `flush`.
+        self._changed = threading.Condition(lock)
+        self._written = threading.Condition(lock)
         self._waiting: deque[tuple[Delivery, Outcome, str]] = deque()
         self._published: list[int] = []
         self._prune_before: datetime | None = None
@@ -66,24 +72,24 @@ class Recorder:
         """Takes over a delivery with what was found. Never blocks: it is under credit."""
         with self._changed:
             self._waiting.append((delivery, outcome, model))
-            self._changed.notify_all()
+            self._changed.notify()
 
     def mark_published(self, positions: Sequence[int]) -> None:
         """Has these outbox rows marked in the next transaction."""
         with self._changed:
             self._published.extend(positions)
-            self._changed.notify_all()
+            self._changed.notify()
 
     def prune_outbox(self, before: datetime) -> None:
         """Has outbox rows deleted that were published before then, a few at a time, when there is time."""
         with self._changed:
             self._prune_before = before
-            self._changed.notify_all()
+            self._changed.notify()
 
     def flush(self, timeout: float) -> bool:
         """Waits until nothing waits to be written; False when `timeout` seconds did not suffice."""
-        with self._changed:
-            return self._changed.wait_for(
+        with self._written:
+            return self._written.wait_for(
                 lambda: not (self._waiting or self._published or self._busy), timeout
             )
 
@@ -101,42 +107,40 @@ class Recorder:
                 self._busy = True
                 taken = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
                 published, self._published = self._published, []
-            if not self._record([self._entry(*item) for item in taken], published):
+            if not self._record(self._entries(taken), published):
                 return
-            with self._changed:
+            with self._written:
                 self._busy = False
-                self._changed.notify_all()
+                self._written.notify_all()
             self._prune_some()
 
     def stop(self) -> None:
         with self._changed:
             self._stopped = True
-            self._changed.notify_all()
+            self._changed.notify()
 
-    def _entry(self, delivery: Delivery, outcome: Outcome, model: str) -> _Entry:
-        image = delivery.image
-        result = Result(
-            id=self._new_id(),
-            origin=image.origin,
-            outcome=outcome,
-            model=model,
-            sha256=image.sha256,
-            size_bytes=image.size_bytes,
-            width=image.width,
-            height=image.height,
-            received_at=image.received_at,
-            classified_at=self._clock(),
-        )
-        result = replace(result, stored_path=delivery.place(result))
+    def _entries(self, taken: list[tuple[Delivery, Outcome, str]]) -> list[_Entry]:
+        """What is to be written of each, all of this moment."""
+        now = self._clock()
+        return [self._entry(delivery, outcome, model, now) for delivery, outcome, model in taken]
+
+    def _entry(self, delivery: Delivery, outcome: Outcome, model: str, now: datetime) -> _Entry:
+        result_id = self._new_id()
+        result = _result(result_id, delivery.image, outcome, model, now)
+        place = delivery.place(result)
+        if place is not None:
+            result = _result(result_id, delivery.image, outcome, model, now, place)
         entry = _Entry(delivery, result, self._compose(result, delivery))
         reached(Point.PLACE_PROMISED)
         return entry
 
     def _record(self, entries: list[_Entry], published: list[int]) -> bool:
         """False when the database could not be written before the recorder was stopped."""
-        kept = [entry for entry in entries if entry.result.status in entry.delivery.records]
+        kept = []
         for entry in entries:
-            if entry.result.status not in entry.delivery.records:
+            if entry.result.status in entry.delivery.records:
+                kept.append(entry)
+            else:
                 self._settle(entry, entry.result)
         started = time.monotonic()
         try:
@@ -146,7 +150,7 @@ class Recorder:
         if recorded is None:
             return False
         if recorded:
-            metrics.stage_duration.labels("record").observe(time.monotonic() - started)
+            _DURATION.observe(time.monotonic() - started)
         self.committed()
         for entry, result in zip(kept, recorded, strict=True):
             self._settle(entry, result)
@@ -160,7 +164,7 @@ class Recorder:
             outcome = Rejected(Reason.NOT_RECORDABLE, f"the database refuses its data: {error}")
             result = replace(entry.result, outcome=outcome, width=None, height=None, stored_path=None)
             result = replace(result, stored_path=entry.delivery.place(result))
-            entry = replace(entry, result=result, messages=self._compose(result, entry.delivery))
+            entry = entry._replace(result=result, messages=self._compose(result, entry.delivery))
             recorded = self._write_patiently([entry], [])
         if recorded is None:
             return False
@@ -206,3 +210,22 @@ class Recorder:
         self._part.up()
         if deleted == PRUNE_AT_ONCE:
             self.prune_outbox(before)
+
+
+def _result(
+    result_id: str, image: Image, outcome: Outcome, model: str, now: datetime, place: str | None = None
+) -> Result:
+    """Made twice where it has a place, which is asked of the first: `replace` costs twice as much."""
+    return Result(
+        result_id,
+        image.origin,
+        outcome,
+        model,
+        image.sha256,
+        image.size_bytes,
+        image.width,
+        image.height,
+        image.received_at,
+        now,
+        place,
+    )

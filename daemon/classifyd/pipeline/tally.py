@@ -21,35 +21,36 @@ class Tally:
 
     def count(self, result: Result, *, new: bool) -> None:
         """Counts a settled result; one that an earlier delivery had recorded already is not `new`."""
+        outcome, origin = result.outcome, result.origin
         with self._lock:
             self.settled += 1
+            if new and not isinstance(outcome, Rejected):
+                self.done += 1
         if not new:
             return
-        if not isinstance(result.outcome, Rejected):
-            with self._lock:
-                self.done += 1
+        if not isinstance(outcome, Rejected):
             emit(
                 PictureClassified(
                     id=result.id,
-                    origin=result.origin.key,
-                    source=result.origin.source,
+                    origin=origin.key,
+                    source=origin.source,
                     model=result.model,
-                    label=result.outcome.best.label,
+                    label=outcome.best.label,
                     seconds=(result.classified_at - result.received_at).total_seconds(),
                 )
             )
             return
         event = PictureRejected(
             id=result.id,
-            origin=result.origin.key,
-            source=result.origin.source,
+            origin=origin.key,
+            source=origin.source,
             model=result.model,
-            reason=result.outcome.reason,
-            detail=result.outcome.detail,
+            reason=outcome.reason,
+            detail=outcome.detail,
         )
         with self._lock:
             self.rejected += 1
-            named = self._grouping.admit(result.outcome.reason)
+            named = self._grouping.admit(outcome.reason)
         if named:
             emit(event)
         else:

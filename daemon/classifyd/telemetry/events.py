@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import structlog
 
+_logger = logging.getLogger("classifyd")
 _log = structlog.stdlib.get_logger("classifyd")
 
 
@@ -27,7 +28,7 @@ class Event:
 def emit(event: Event) -> None:
     """Logs and measures an event. Safe from any thread; never raises for what the event holds."""
     event.measure()
-    if logging.getLogger("classifyd").isEnabledFor(event.level):
+    if _logger.isEnabledFor(event.level):
         values = {field.name: getattr(event, field.name) for field in fields(event)}
         _log.log(
             event.level, event.message, **{name: value for name, value in values.items() if value is not None}

@@ -2,10 +2,21 @@
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
+
+from prometheus_client import Counter
 
 from classifyd.telemetry import metrics
 from classifyd.telemetry.events import Event
+
+_TOTAL = metrics.stage_duration.labels("total")
+
+
+@cache
+def _classified(source: str, model: str) -> Counter:
+    """Kept, for it is wanted with every picture; there are as many as sources and configured models."""
+    return metrics.pictures.labels(source, model, "classified", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +66,8 @@ class PictureClassified(Event):
     seconds: float
 
     def measure(self) -> None:
-        metrics.pictures.labels(self.source, self.model, "classified", "").inc()
-        metrics.stage_duration.labels("total").observe(self.seconds)
+        _classified(self.source, self.model).inc()
+        _TOTAL.observe(self.seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
