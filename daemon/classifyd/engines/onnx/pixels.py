@@ -9,6 +9,8 @@ computes of each block of 8×8 only the 4×4, 2×2 or 1×1 that it then has, whi
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +23,21 @@ from classifyd.engines.card import Preprocessing
 from classifyd.engines.onnx.budget import PixelBudget
 
 Pixels = NDArray[np.uint8]
+_Size = tuple[int, int]  # width, height
 _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 _SCALES = (8, 4, 2)  # the reductions that libjpeg computes fast
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}  # Pillow's, by the number of components
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How pictures of one size are seen: decoded at one `scale`-th of it, and then this part of that; None
+    where all of it is seen, pixel by pixel."""
+
+    scale: int
+    box: _Box | None
 
 
 class Pixelator:
@@ -35,7 +47,8 @@ class Pixelator:
         self._wanted = wanted
         self._budget = budget
         height, width = wanted.size
-        self._size = (width, height)
+        self._size: _Size = (width, height)
+        self._view = lru_cache(maxsize=1024)(self._viewed)
         deviation = np.asarray(wanted.std, np.float32)
         # A row's worth of them: numpy is slow at repeating three numbers.
         self._factor = np.tile(np.float32(wanted.scale) / deviation, width)
@@ -63,16 +76,20 @@ class Pixelator:
         return np.ascontiguousarray(batch.transpose(0, 3, 1, 2)) if self._wanted.layout == "NCHW" else batch
 
     def _fitted(self, head: jpeg.Head, data: bytes) -> Image.Image:
-        seen = self._seen((head.frame.width, head.frame.height))
-        scale = 1 if head.lossless else self._scale(seen)
-        picture = _decoded(head, data, scale)
+        view = self._view((head.frame.width, head.frame.height), head.lossless)
+        picture = _decoded(head, data, view.scale)
         if picture.mode == "CMYK":  # inks do not mix as light does
             picture = picture.convert("RGB")
-        left, top, right, bottom = (edge / scale for edge in seen)
-        box = (left, top, right, bottom)
-        if not (0, 0, *self._size) == (0, 0, *picture.size) == box:
-            picture = picture.resize(self._size, Image.Resampling.BILINEAR, box)
+        if view.box is not None:
+            picture = picture.resize(self._size, Image.Resampling.BILINEAR, view.box)
         return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+    def _viewed(self, size: _Size, lossless: bool) -> _View:
+        seen = self._seen(size)
+        scale = 1 if lossless else self._scale(seen)
+        left, top, right, bottom = seen
+        box = (left / scale, top / scale, right / scale, bottom / scale)
+        return _View(scale, None if size == self._size and box == (0, 0, *size) else box)
 
     def _scale(self, seen: _Box) -> int:
         """By how much the picture may be smaller when it is decoded, for what is seen of it."""
@@ -84,7 +101,7 @@ class Pixelator:
         spare = min((right - left) / width, (bottom - top) / height) / reduction.at_least
         return next((scale for scale in _SCALES if scale <= spare), 1)
 
-    def _seen(self, size: tuple[int, int]) -> _Box:
+    def _seen(self, size: _Size) -> _Box:
         """The part of the picture that is seen after resize and crop, in its own pixels: one resampling
         does both, and a very long picture is never enlarged whole."""
         width, height = size

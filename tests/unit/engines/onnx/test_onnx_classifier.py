@@ -9,6 +9,7 @@ import pytest
 from classifyd.core.errors import ConfigurationError, Failed
 from classifyd.core.values import Prediction, Reason, Rejected
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from classifyd.engines.onnx.classifier import AT_ONCE
 from verification.kit.colours import LABELS, write_colour_model
 from verification.kit.pictures import image, jpeg, without_segment
 
@@ -31,6 +32,26 @@ def test_a_card_and_its_model_tell_colours(tmp_path: Path, nchw: bool, logits: b
     # softmax of (mean colour less 0.1) times the weights, of pure red (1, 0, 0)
     weighed = np.array([0.9 * 4 + 0.4, -0.9 * 2 - 0.2, -0.9 * 2 - 0.2, -0.7 * 4])
     assert best(answers[0])[1] == pytest.approx(np.exp(weighed[0]) / np.exp(weighed).sum(), abs=0.01)
+
+
+@pytest.mark.parametrize("count", [1, AT_ONCE, AT_ONCE + 1, 4 * AT_ONCE - 1])
+def test_a_batch_of_any_size_is_answered_in_order_and_run_in_small_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    model = classifier(write_colour_model(tmp_path))
+    session, sizes = model._session, []
+
+    class Counting:
+        def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            sizes.append(len(inputs["pixels"]))
+            return session.run(outputs, inputs)
+
+    monkeypatch.setattr(model, "_session", Counting())
+    wanted = [LABELS[number % len(LABELS)] for number in range(count)]
+    answers = model.classify([image(jpeg(colour)) for colour in wanted])
+    assert [best(answer)[0] for answer in answers] == wanted
+    assert sum(sizes) == count
+    assert max(sizes) <= AT_ONCE
 
 
 def test_the_undecodable_among_others_is_rejected_alone(tmp_path: Path) -> None:
