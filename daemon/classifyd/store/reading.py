@@ -13,7 +13,7 @@ from classifyd.core.values import Filter, Result, Status
 from classifyd.store.failures import translated
 from classifyd.store.rows import result_of
 from classifyd.store.sqlite import reading_engine
-from classifyd.store.tables import results
+from classifyd.store.tables import results, sha256_begins
 
 # SQLite allows 32,766 variables in a statement, older versions 999.
 _KEYS_AT_ONCE = 500
@@ -94,9 +94,14 @@ def _selection(wanted: Filter) -> Select[Any]:
         results.c.status: wanted.status,
         results.c.source: wanted.source,
         results.c.name: wanted.name,
-        results.c.sha256: wanted.sha256,
     }
     query = select(results).where(*(column == value for column, value in exact.items() if value is not None))
+    if wanted.sha256 is not None:
+        # Not by `=`: SQLite would put the value in place of the column in `sha256_begins` too, and then
+        # not see the index that is made of it.
+        query = query.where(
+            sha256_begins == wanted.sha256[:1], results.c.sha256.between(wanted.sha256, wanted.sha256)
+        )
     if wanted.since is not None:
         query = query.where(results.c.classified_at >= utc_text(wanted.since))
     if wanted.until is not None:

@@ -18,11 +18,17 @@ from classifyd.store import Database, database, mounts, read_only, schema, table
 from tests.unit.rights import forbid
 from tests.unit.store.samples import message, result
 
+# Which is why a migration that makes a table anew makes such indexes of it again.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index"),
+    pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index"),
+]
+
 WIDER = """
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 def upgrade():
     with op.batch_alter_table("results", recreate="always") as table:
@@ -49,12 +55,12 @@ def events_are_told(caplog):
 
 @pytest.fixture
 def newer_code(tmp_path, monkeypatch):
-    """Gives the code a second migration."""
+    """Gives the code one more migration."""
 
     def give(migration: str) -> None:
         folder = tmp_path / "100% newer"
         shutil.copytree(schema._MIGRATIONS, folder)
-        (folder / "versions" / "0002_wider.py").write_text(migration)
+        (folder / "versions" / "0003_wider.py").write_text(migration)
         monkeypatch.setattr(schema, "_MIGRATIONS", folder)
 
     return give
@@ -194,30 +200,53 @@ class TestUpgrade:
         newer_code(WIDER)
         with capture_logs() as log:
             new = Database.open(url, clock)
-        copy = path.with_name("classifyd.db.before-0002")
+        copy = path.with_name("classifyd.db.before-0003")
         assert new.results.page(Filter(), 9) == [only]
         assert new.instance == old.instance
         new.store.write([(result("b", number=1), (message(),))], ())
         new.close()
-        assert schema.revision_of(path) == "0002"
-        assert schema.revision_of(copy) == "0001"
+        assert schema.revision_of(path) == "0003"
+        assert schema.revision_of(copy) == "0002"
         assert [(line["event"], line["copy"]) for line in log] == [("database upgraded", str(copy))]
+
+    def test_results_of_the_first_revision_are_found_by_their_hash(
+        self, url, path, clock, tmp_path, monkeypatch
+    ):
+        first = tmp_path / "first"
+        shutil.copytree(schema._MIGRATIONS, first, ignore=shutil.ignore_patterns("0002*", "__pycache__"))
+        with monkeypatch.context() as then:
+            then.setattr(schema, "_MIGRATIONS", first)
+            old = Database.open(url, clock)
+            only = result("a", sha256="ab" * 32)
+            old.store.write([(only, ()), (result("b", number=1), ())], ())
+            old.close()
+            assert schema.revision_of(path) == "0001"
+        new = Database.open(url, clock)
+        assert new.results.page(Filter(sha256="ab" * 32), 9) == [only]
+        new.close()
+        assert schema.revision_of(path) == "0002"
+        with sqlite3.connect(path) as connection:
+            (index,) = connection.execute(
+                "SELECT sql FROM sqlite_master WHERE name = 'results_by_sha256'"
+            ).fetchone()
+        connection.close()
+        assert "substr" in index
 
     def test_an_earlier_copy_is_kept(self, url, path, clock, newer_code):
         Database.open(url, clock).close()
-        path.with_name("classifyd.db.before-0002").write_text("earlier")
-        path.with_name("classifyd.db.before-0002.1").write_text("later")
+        path.with_name("classifyd.db.before-0003").write_text("earlier")
+        path.with_name("classifyd.db.before-0003.1").write_text("later")
         newer_code(WIDER)
         Database.open(url, clock).close()
-        assert path.with_name("classifyd.db.before-0002").read_text() == "earlier"
-        assert path.with_name("classifyd.db.before-0002.1").read_text() == "later"
-        assert schema.revision_of(path.with_name("classifyd.db.before-0002.2")) == "0001"
+        assert path.with_name("classifyd.db.before-0003").read_text() == "earlier"
+        assert path.with_name("classifyd.db.before-0003.1").read_text() == "later"
+        assert schema.revision_of(path.with_name("classifyd.db.before-0003.2")) == "0002"
 
     def test_an_upgrade_that_fails_changes_nothing(self, url, path, clock, newer_code):
         Database.open(url, clock).close()
         newer_code(FAILING)
         assert "nowhere" in refusal(url, clock)
-        assert schema.revision_of(path) == "0001"
+        assert schema.revision_of(path) == "0002"
         with sqlite3.connect(path) as connection:
             columns = {row[1] for row in connection.execute("PRAGMA table_info(results)")}
         connection.close()
@@ -228,7 +257,7 @@ class TestUpgrade:
         newer_code(WIDER)
         Database.open(url, clock).close()
         monkeypatch.setattr(schema, "_MIGRATIONS", today)
-        assert "newer classifyd (revision 0002, this one knows 0001)" in refusal(url, clock)
+        assert "newer classifyd (revision 0003, this one knows 0002)" in refusal(url, clock)
         with pytest.raises(ConfigurationError, match="newer classifyd"):
             read_only(url)
 
@@ -237,8 +266,8 @@ class TestUpgrade:
         newer_code(WIDER)
         with pytest.raises(ConfigurationError, match="start `classifyd run` once"):
             read_only(url)
-        assert schema.head() == "0002"
-        assert schema.revision_of(path) == "0001"
+        assert schema.head() == "0003"
+        assert schema.revision_of(path) == "0002"
 
 
 def test_migrations_are_part_of_the_package():

@@ -13,7 +13,7 @@ _MIGRATION = f'''"""A later version's change, for tests."""
 from alembic import op
 
 revision = "{LATER_REVISION}"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:
