@@ -179,7 +179,7 @@ def test_who_comes_while_every_connection_is_at_work_is_told_to_come_again(tmp_p
         head("POST", "/classify/resnet", "Content-Length: 5", "Content-Length: 6"),
         head("POST", "/classify/resnet", "Transfer-Encoding: gzip, chunked"),
         head("POST", "/classify/resnet", "Transfer-Encoding: chunked") + b"zz\r\n",
-        head("POST", "/classify/resnet", "Transfer-Encoding: chunked") + b"1;" + b"x" * 100_000,
+        head("POST", "/classify/resnet", "Transfer-Encoding: chunked") + b"1;" + b"x" * 1_000_000,
     ],
     ids=range(14),
 )

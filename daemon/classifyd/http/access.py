@@ -1,18 +1,14 @@
-"""The outermost layer: asks for the key, or turns foreign web pages away, and counts every answer."""
+"""Who may ask: those who show the key, or where there is none, everybody but foreign web pages."""
 
 import hmac
-import time
 from http import HTTPStatus
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from classifyd.http import browsers
 from classifyd.http.problems import ProblemError
-from classifyd.telemetry import emit
-from classifyd.telemetry.http import RequestAnswered
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Access:
@@ -43,37 +39,3 @@ class Access:
             "This needs the API key (setting http.api_key), as Authorization: Bearer KEY.",
             {"WWW-Authenticate": "Bearer"},
         )
-
-
-class Front:
-    """ASGI middleware: answers those alone who have access, and tells of every answer."""
-
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app = app
-        self._access = access
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begun, status = time.monotonic(), HTTPStatus.INTERNAL_SERVER_ERROR.value
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            problem = self._access.problem(scope)
-            answering = self._app if problem is None else problem.response()
-            await answering(scope, receive, noting)
-        finally:
-            emit(
-                RequestAnswered(
-                    method=scope["method"] if scope["method"] in _METHODS else "other",
-                    route=getattr(scope.get("route"), "path", "none"),
-                    code=status,
-                    seconds=time.monotonic() - begun,
-                )
-            )

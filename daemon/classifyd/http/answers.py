@@ -4,8 +4,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.datastructures import QueryParams
 
 from classifyd.core.ports import Model
 from classifyd.core.values import Prediction, Reason, Rejected, Result
@@ -23,9 +22,9 @@ _STATUS_OF_REASON = {
 }
 
 
-def asked_candidates(request: Request) -> int | None:
+def asked_candidates(query: bytes) -> int | None:
     """The number of `?top=`, or None for the short answer. Raises ProblemError where it makes no sense."""
-    text = request.query_params.get("top")
+    text = QueryParams(query).get("top") if query else None
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 5 and 1 <= int(text) <= MOST_CANDIDATES):
@@ -35,11 +34,11 @@ def asked_candidates(request: Request) -> int | None:
     return int(text)
 
 
-def answer(result: Result, prediction: Prediction, candidates: int | None) -> Response:
+def answer(result: Result, prediction: Prediction, candidates: int | None) -> bytes:
     """`{"classes": N}`, or the longer form with up to so many candidates."""
     best = prediction.best
     if candidates is None:
-        return Response(b'{"classes": %d}' % best.class_index, media_type="application/json")
+        return b'{"classes": %d}' % best.class_index
     document = {
         "classes": best.class_index,
         "label": best.label,
@@ -49,7 +48,7 @@ def answer(result: Result, prediction: Prediction, candidates: int | None) -> Re
         "model_version": prediction.model_version,
         "id": result.id,
     }
-    return Response(orjson.dumps(document), media_type="application/json")
+    return orjson.dumps(document)
 
 
 def refused(rejected: Rejected) -> ProblemError:

@@ -10,9 +10,10 @@ import classifyd
 from classifyd.core.gate import Limits
 from classifyd.core.ports import Health, Model, Results
 from classifyd.http import openapi, problems
-from classifyd.http.access import Access, Front
+from classifyd.http.access import Access
 from classifyd.http.classify import Classify, add_classify_routes
 from classifyd.http.config import HttpConfig
+from classifyd.http.front import Front
 from classifyd.http.health import add_health_routes
 from classifyd.http.results import add_results_routes
 
@@ -25,7 +26,7 @@ def create_app(
     limits: Limits,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
-) -> FastAPI:
+) -> Front:
     """Makes the ASGI application.
 
     `models` are by name, in the order in which they are listed; `clock` tells the time, aware, and `new_id`
@@ -42,9 +43,8 @@ def create_app(
     )
     access = Access(config.api_key, config.host)
     problems.install(app)
-    app.add_middleware(Front, access=access)
-    add_classify_routes(app, models, Classify(models, config, limits, clock, new_id))
+    add_classify_routes(app, models)
     add_results_routes(app, results)
     add_health_routes(app, health, access)
     openapi.complete(app, with_key=config.api_key is not None)
-    return app
+    return Front(app, Classify(models, config, limits, clock, new_id), access)

@@ -1,16 +1,22 @@
 """The two forms in which a picture comes: as a form's field `image`, or as the body itself."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Protocol
 
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 
 from classifyd.http.problems import ProblemError
 
 FIELD = b"image"
 MOST_FIELDS = 100
-"""Of a form. Each costs the parser more than its bytes do: 64 MiB of nothing else took 16 s."""
+"""Of a form. Each is looked at by itself, however small it is."""
+MOST_HEADER_BYTES = 8 * 2**10
+"""Of a field, all its headers together."""
+LONGEST_BOUNDARY = 256
+"""In bytes; RFC 2046 allows 70."""
+
+Body = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,101 +27,88 @@ class Upload:
     name: bytes | None
 
 
-class Body(Protocol):
-    """Takes a request's body in pieces."""
-
-    def write(self, chunk: bytes) -> None:
-        """Takes the next piece. Raises FormParserError for a form that is none, ProblemError for one of too
-        many fields."""
-
-    def upload(self) -> Upload:
-        """What came, once all is written. Raises ProblemError where no picture did."""
+def is_form(content_type: bytes) -> bool:
+    """Whether the body is a multipart form; anything else is taken for the picture itself."""
+    return content_type[:10].lower() == b"multipart/"
 
 
-class RawBody:
-    """The body is the picture."""
-
-    def __init__(self) -> None:
-        self._data = (
-            bytearray()
-        )  # a list of pieces would hold many times the bytes of a client that sends crumbs
-
-    def write(self, chunk: bytes) -> None:
-        self._data += chunk
-
-    def upload(self) -> Upload:
-        return _picture(self._data, None)
+def picture(body: Body, content_type: bytes) -> Upload:
+    """The picture in a whole body. Raises ProblemError where there is none."""
+    upload = _of_form(body, _boundary(content_type)) if is_form(content_type) else Upload(bytes(body), None)
+    if not upload.data:
+        raise _bad("There is no image: send the form field `image`, or the JPEG as the body.")
+    return upload
 
 
-class FormBody:
-    """The picture is the field `image` of a multipart form (RFC 7578); other fields are passed over."""
+def _boundary(content_type: bytes) -> bytes:
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    if not boundary:
+        raise _bad("The form's Content-Type tells no boundary.")
+    if len(boundary) > LONGEST_BOUNDARY:
+        raise _unreadable(f"its boundary has more than {LONGEST_BOUNDARY} bytes")
+    return boundary
 
-    def __init__(self, boundary: bytes) -> None:
-        """Raises FormParserError for a boundary that is too long."""
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._begin,
-                "on_header_field": self._take_header,
-                "on_header_value": self._take_value,
-                "on_header_end": self._end_header,
-                "on_headers_finished": self._end_headers,
-                "on_part_data": self._take_data,
-                "on_end": self._end,
-            },
-        )
-        self._header = self._value = self._disposition = b""
-        self._within_image = False
-        self._fields = self._images = 0
-        self._data = bytearray()
-        self._name: bytes | None = None
-        self._complete = False
 
-    def write(self, chunk: bytes) -> None:
-        self._parser.write(chunk)
-
-    def upload(self) -> Upload:
-        if not self._complete:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "The form stops before its last boundary.")
-        if self._images > 1:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "The form has several fields `image`; send one.")
-        return _picture(self._data, self._name)
-
-    def _begin(self) -> None:
-        self._within_image, self._disposition = False, b""
-        self._fields += 1
-        if self._fields > MOST_FIELDS:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, f"The form has more than {MOST_FIELDS} fields.")
-
-    def _take_header(self, data: bytes, start: int, end: int) -> None:
-        self._header += data[start:end]
-
-    def _take_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _end_header(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            self._disposition = self._value
-        self._header = self._value = b""
-
-    def _end_headers(self) -> None:
-        _, options = parse_options_header(self._disposition)
+def _of_form(form: Body, boundary: bytes) -> Upload:
+    """The field `image` of a multipart form (RFC 7578); other fields are passed over."""
+    image = Upload(b"", None)
+    images = 0
+    for number, (headers, start, end) in enumerate(_fields(form, boundary)):
+        if number == MOST_FIELDS:
+            raise _bad(f"The form has more than {MOST_FIELDS} fields.")
+        options = _disposition(headers)
         if options.get(b"name") == FIELD:
-            self._within_image = True
-            self._images += 1
-            self._name = options.get(b"filename") or None
-
-    def _take_data(self, data: bytes, start: int, end: int) -> None:
-        if self._within_image:
-            self._data += data[start:end]
-
-    def _end(self) -> None:
-        self._complete = True
+            images += 1
+            if images > 1:
+                raise _bad("The form has several fields `image`; send one.")
+            image = Upload(bytes(memoryview(form)[start:end]), options.get(b"filename") or None)
+    return image
 
 
-def _picture(data: bytearray, name: bytes | None) -> Upload:
-    if not data:
-        raise ProblemError(
-            HTTPStatus.BAD_REQUEST, "There is no image: send the form field `image`, or the JPEG as the body."
-        )
-    return Upload(bytes(data), name)
+def _fields(form: Body, boundary: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The headers of each field, and where its value begins and ends (RFC 2046, section 5.1.1): found by
+    searching for the next delimiter, which costs a tenth of walking through the picture."""
+    delimiter = b"\r\n--" + boundary
+    position = len(delimiter) - 2 if form.startswith(delimiter[2:]) else _past(form, delimiter)
+    while (line_end := form[position : position + 2]) == b"\r\n":
+        head_end = form.find(b"\r\n\r\n", position, position + MOST_HEADER_BYTES)
+        if head_end < 0:
+            raise _unreadable("the headers of a field have no end, or are too long")
+        start = head_end + 4
+        end = form.find(delimiter, start)
+        if end < 0:
+            raise _cut_off()
+        yield bytes(form[position:head_end]), start, end
+        position = end + len(delimiter)
+    if len(line_end) < 2:
+        raise _cut_off()
+    if line_end != b"--":
+        raise _unreadable("something else stands behind its boundary")
+
+
+def _past(form: Body, delimiter: bytes) -> int:
+    """The end of the first delimiter; what stands before it is nobody's (section 5.1.1, preamble)."""
+    found = form.find(delimiter)
+    if found < 0:
+        raise _unreadable("its boundary is not in it")
+    return found + len(delimiter)
+
+
+def _disposition(headers: bytes) -> Mapping[bytes, bytes]:
+    for line in headers.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-disposition":
+            return parse_options_header(value.strip())[1]
+    return {}
+
+
+def _bad(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.BAD_REQUEST, detail)
+
+
+def _unreadable(reason: str) -> ProblemError:
+    return _bad(f"The form cannot be read: {reason}.")
+
+
+def _cut_off() -> ProblemError:
+    return _bad("The form stops before its last boundary.")

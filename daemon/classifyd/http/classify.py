@@ -1,7 +1,7 @@
 """`POST /classify/{model}` and `GET /classify`.
 
-The first is the hot route: it reads its own parameters and writes its own JSON, so that neither pydantic
-nor a thread stands between a picture and its answer.
+The first is the hot route: an ASGI application of its own, which reads its own parameters and writes its own
+answer. The framework's routing, middleware and exception handlers take longer than all the rest together.
 """
 
 import asyncio
@@ -11,8 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from classifyd.core import names
 from classifyd.core.gate import Limits
@@ -30,23 +29,28 @@ from classifyd.core.values import (
 )
 from classifyd.http import documents
 from classifyd.http.answers import MOST_CANDIDATES, answer, asked_candidates, refused, state
-from classifyd.http.body import Upload
+from classifyd.http.body import Body, picture
 from classifyd.http.config import HttpConfig
 from classifyd.http.openapi import classify_request, problems
-from classifyd.http.problems import ProblemError, away, busy
-from classifyd.http.upload import most_bytes, read_upload
-from classifyd.http.waiter import Waiter
+from classifyd.http.problems import UNEXPECTED, ProblemError, away, busy
+from classifyd.http.upload import most_bytes, read_body
+from classifyd.http.waiter import Waiter, WaitingRoom
 from classifyd.telemetry import emit
 from classifyd.telemetry.http import UploadRefused
+
+ROUTE = "/classify/{model}"
+_PREFIX = "/classify/"
 
 ASIDE_BYTES = 2**20
 """Pictures of more bytes are hashed and inspected in a thread, so that other requests do not wait for it."""
 
-_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
+_TRACEPARENT = re.compile(b"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
+
+Headers = Mapping[bytes, bytes]
 
 
 class Classify:
-    """Takes a picture from a request through a model's intake to its answer."""
+    """ASGI: takes a picture from a request through a model's intake to its answer."""
 
     def __init__(
         self,
@@ -63,11 +67,37 @@ class Classify:
         self._publish = config.publish
         self._clock = clock
         self._new_id = new_id
+        self._room: WaitingRoom | None = None
 
-    async def answer(self, request: Request) -> Response:
-        model = self._model(request.path_params["model"])
-        candidates = asked_candidates(request)
-        settlement = await self._settlement(request, model)
+    @staticmethod
+    def concerns(scope: Scope) -> bool:
+        """Whether the request is for this route."""
+        path: str = scope["path"]
+        return (
+            path.startswith(_PREFIX)
+            and "/" not in path[len(_PREFIX) :]
+            and len(path) > len(_PREFIX)
+            and scope["method"] == "POST"
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await self._answer(scope, receive)
+        except ProblemError as problem:
+            await problem.response()(scope, receive, send)
+        except Exception:
+            await UNEXPECTED.response()(scope, receive, send)
+            raise  # to the server, which logs it
+        else:
+            length = b"%d" % len(body)
+            headers = [(b"content-length", length), (b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": HTTPStatus.OK.value, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
+        model = self._model(scope["path"][len(_PREFIX) :])
+        candidates = asked_candidates(scope["query_string"])
+        settlement = await self._settlement(dict(scope["headers"]), receive, model)
         result = settlement.result
         if settlement.disposition is Disposition.RETRY or result is None:
             raise away(f"The picture could not be classified now: {settlement.detail}.")
@@ -83,66 +113,72 @@ class Classify:
             )
         return model
 
-    async def _settlement(self, request: Request, model: Model) -> Settlement:
+    async def _settlement(self, headers: Headers, receive: Receive, model: Model) -> Settlement:
         inlet = model.inlet
-        size = most_bytes(request, self._limits)
+        size = most_bytes(headers, self._limits)
         if not inlet.reserve(size):
             if closed := inlet.closed or model.away:
                 raise away(f"Model {model.name} cannot be asked now: {closed}.")
             raise busy(f"Model {model.name} has as many pictures under way as it may.")
         try:
-            upload = await read_upload(request, self._limits, size, self._deadline)
-            image = await self._image(request, upload, model)
-            waiter = Waiter(inlet, size)
+            body = await read_body(receive, self._limits, size, self._deadline)
+            if len(body) > ASIDE_BYTES:
+                image = await asyncio.to_thread(self._image, body, headers, model)
+            else:
+                image = self._image(body, headers, model)
+            waiter = Waiter(self._waiting_room(), inlet, size)
         except BaseException:
             inlet.release(size)
             raise
         inlet.offer(Delivery(image, waiter.settle, records=self._records, publish=self._publish))
         try:
-            return await waiter.wait(self._deadline)
+            return await waiter.wait()
         except TimeoutError:
             raise ProblemError(
                 HTTPStatus.GATEWAY_TIMEOUT,
                 f"Model {model.name} did not answer within {self._deadline:g} s (setting http.deadline).",
             ) from None
 
-    async def _image(self, request: Request, upload: Upload, model: Model) -> Image:
+    def _image(self, body: Body, headers: Headers, model: Model) -> Image:
+        upload = picture(body, headers.get(b"content-type", b""))
         origin = Origin(
             Source.HTTP, f"http:{self._new_id()}", None if upload.name is None else names.encode(upload.name)
         )
-        inspected = origin, upload.data, self._limits, self._clock(), _traceparent(request)
-        if len(upload.data) > ASIDE_BYTES:
-            image, refusal = await asyncio.to_thread(examine, *inspected)
-        else:
-            image, refusal = examine(*inspected)
+        image, refusal = examine(origin, upload.data, self._limits, self._clock(), _traceparent(headers))
         if refusal is not None:
             emit(UploadRefused(model=model.name, reason=refusal.reason, detail=refusal.detail))
             raise refused(refusal)
         return image
 
+    def _waiting_room(self) -> WaitingRoom:
+        """That of the running event loop."""
+        if self._room is None or self._room.loop is not asyncio.get_running_loop():
+            self._room = WaitingRoom(self._deadline)
+        return self._room
 
-def add_classify_routes(app: FastAPI, models: Mapping[str, Model], classify: Classify) -> None:
-    """Adds both routes to the application."""
+
+def add_classify_routes(app: FastAPI, models: Mapping[str, Model]) -> None:
+    """Adds both routes to the application: the first so that it is described, and other methods refused."""
 
     @app.post(
-        "/classify/{model}",
+        ROUTE,
         response_model=documents.Answer | documents.Classes,
         responses=problems(400, 404, 408, 413, 422, 429, 503, 504),
         openapi_extra=classify_request(models, MOST_CANDIDATES),
         summary="Classify a picture",
     )
-    async def classify_picture(request: Request) -> Response:
+    async def classify_picture() -> None:
         """Answers with the index of the best class; with `?top=`, with the best classes and more.
 
         The picture is a JPEG, as the form field `image` or as the body itself.
         """
-        return await classify.answer(request)
+        raise AssertionError("answered by Classify, before the application is asked")
 
     @app.get("/classify", summary="The models")
     async def list_models() -> documents.Models:
         return documents.Models(models=[state(model) for model in models.values()])
 
 
-def _traceparent(request: Request) -> str | None:
-    text = request.headers.get("traceparent")
-    return text if text is not None and _TRACEPARENT.fullmatch(text) else None
+def _traceparent(headers: Headers) -> str | None:
+    text = headers.get(b"traceparent", b"")
+    return text.decode() if _TRACEPARENT.fullmatch(text) else None

@@ -55,6 +55,11 @@ class ProblemError(Exception):
         return Response(orjson.dumps(body), self.status.value, self.headers, MEDIA_TYPE)
 
 
+UNEXPECTED = ProblemError(
+    HTTPStatus.INTERNAL_SERVER_ERROR, "The daemon failed on this request; its log says why."
+)
+
+
 def busy(detail: str) -> ProblemError:
     """No credit is free now."""
     return ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(RETRY_SOON)})
@@ -104,6 +109,4 @@ async def _store(_request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:
-    return ProblemError(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "The daemon failed on this request; its log says why."
-    ).response()
+    return UNEXPECTED.response()

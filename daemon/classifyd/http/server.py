@@ -47,6 +47,7 @@ class HttpServer:
             uvicorn.Config(
                 app,
                 http=Crowd(self._most, config.client_timeout).protocol(),
+                loop="uvloop",
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -1,32 +1,81 @@
-"""Carries a settlement from the pipeline's threads to the request that waits for it."""
+"""Carries settlements from the pipeline's threads to the requests that wait for them."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 
 from classifyd.core.ports import Inlet
 from classifyd.core.values import Settlement
 
+Waiting = asyncio.Future[Settlement]
+
+
+class WaitingRoom:
+    """Where the requests of one event loop wait, each for `patience` seconds at most.
+
+    Settlements that come together wake the loop once, and one timer serves all who wait: since all wait
+    equally long, who came first is due first.
+    """
+
+    def __init__(self, patience: float) -> None:
+        """Belongs to the running event loop."""
+        self.loop = asyncio.get_running_loop()
+        self._patience = patience
+        self._due: dict[Waiting, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._posted: deque[tuple[Waiting, Settlement]] = deque()
+        self._told = False
+
+    async def wait(self, settled: Waiting) -> Settlement:
+        """The settlement. Raises TimeoutError after `patience` seconds."""
+        due = self._due[settled] = self.loop.time() + self._patience
+        if self._timer is None:
+            self._timer = self.loop.call_at(due, self._turn_out)
+        try:
+            return await settled
+        finally:
+            del self._due[settled]
+
+    def post(self, settled: Waiting, settlement: Settlement) -> None:
+        """Safe from any thread."""
+        self._posted.append((settled, settlement))
+        if not self._told:
+            self._told = True
+            with suppress(RuntimeError):  # the loop is closed: the server stopped, nobody waits any more
+                self.loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._told = False  # before the last look: what is posted after that tells again
+        while self._posted:
+            settled, settlement = self._posted.popleft()
+            if not settled.done():
+                settled.set_result(settlement)
+
+    def _turn_out(self) -> None:
+        now, self._timer = self.loop.time(), None
+        for settled, due in self._due.items():
+            if due > now:
+                self._timer = self.loop.call_at(due, self._turn_out)
+                break
+            if not settled.done():
+                settled.set_exception(TimeoutError())
+
 
 class Waiter:
-    """Waits on the running event loop for one delivery. Its credit goes back when the delivery is settled,
-    whether or not the request still waits."""
+    """Waits for one delivery. Its credit goes back when the delivery is settled, whether or not the request
+    still waits."""
 
-    def __init__(self, inlet: Inlet, size: int) -> None:
+    def __init__(self, room: WaitingRoom, inlet: Inlet, size: int) -> None:
+        self._room = room
         self._inlet = inlet
         self._size = size
-        self._loop = asyncio.get_running_loop()
-        self._settled: asyncio.Future[Settlement] = self._loop.create_future()
+        self._settled: Waiting = room.loop.create_future()
 
     def settle(self, settlement: Settlement) -> None:
         """Safe from any thread."""
         self._inlet.release(self._size)
-        with suppress(RuntimeError):  # the loop is closed: the server stopped, nobody waits any more
-            self._loop.call_soon_threadsafe(self._post, settlement)
+        self._room.post(self._settled, settlement)
 
-    async def wait(self, deadline: float) -> Settlement:
-        """The settlement. Raises TimeoutError after `deadline` seconds."""
-        return await asyncio.wait_for(self._settled, deadline)
-
-    def _post(self, settlement: Settlement) -> None:
-        if not self._settled.done():
-            self._settled.set_result(settlement)
+    async def wait(self) -> Settlement:
+        """The settlement. Raises TimeoutError when it takes too long."""
+        return await self._room.wait(self._settled)

@@ -1,14 +1,16 @@
 """Connections within their bounds, on a real port in this process; `tests/faults` tries a real daemon."""
 
 import socket
-from contextlib import ExitStack
+import threading
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
 
 from classifyd.http import HttpConfig
+from classifyd.http.connections import MOST_AHEAD
 from classifyd.http.server import _most_connections
-from tests.unit.http.fakes import World
+from tests.unit.http.fakes import World, answered, jpeg
 from tests.unit.http.test_server import serving
 
 
@@ -58,3 +60,69 @@ def test_requests_sent_before_their_answers_are_all_answered_before_the_client_o
         connection.sendall(request * 50)
         with connection.makefile("rb") as answers:
             assert answers.read().count(b'{"alive":true}') == 50
+
+
+def test_who_sends_more_requests_ahead_than_may_wait_gets_the_answers_to_those_that_may():
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(World()) as server, connect(server) as connection:
+        connection.sendall(request * 1000)
+        with connection.makefile("rb") as answers:
+            assert MOST_AHEAD <= answers.read().count(b'{"alive":true}') <= 1000
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz HTTP/1.1\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nhost: b\r\n",
+        b"GET /healthz HTTP/2.0\r\nHost: localhost\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"X: %b\r\n" % (b"x" * 70_000),
+        b"GET /%b HTTP/1.1\r\nHost: localhost\r\n" % (b"x" * 70_000),
+    ],
+    ids=["no host", "two hosts", "another version", "codings", "two lengths", "long header", "long target"],
+)
+def test_what_the_parser_lets_pass_and_http_does_not_is_refused(head):
+    with serving(World()) as server, connect(server) as connection:
+        connection.sendall(head + b"\r\n")
+        with connection.makefile("rb") as answers:
+            assert answers.readline() == b"HTTP/1.1 400 Bad Request\r\n"
+
+
+def test_trailers_are_no_headers_and_not_kept():
+    head = b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    with serving(World()) as server, connect(server) as connection:
+        connection.sendall(head)
+        with connection.makefile("rb") as answers:
+            assert answers.readline().startswith(b"HTTP/1.1 405 ")
+        with suppress(ConnectionError):
+            while True:  # until it is cut off
+                connection.sendall(b"X: x\r\n" * 10_000)
+
+
+def test_what_is_no_http_behind_a_request_under_way_does_not_cost_that_its_answer():
+    offered = threading.Event()
+    world = World(settlement=lambda _delivery: offered.set())
+    with serving(world) as server, connect(server) as connection:
+        connection.sendall(
+            b"POST /classify/resnet HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(jpeg())
+        )
+        connection.sendall(jpeg() + b"no HTTP at all\r\n\r\n")
+        assert offered.wait(10)
+        world.inlet.deliveries[0].settle(answered(world.inlet.deliveries[0]))
+        with connection.makefile("rb") as answers:
+            answer = answers.read()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close\r\n" in answer
+    assert answer.endswith(b'{"classes": 1}')
+
+
+def test_an_answer_to_a_request_that_goes_wrong_midway_is_the_only_one():
+    with serving(World()) as server, connect(server) as connection:
+        connection.sendall(
+            b"POST /classify/resnet HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"1\r\nx\r\nno chunk\r\n"
+        )
+        with connection.makefile("rb") as answers:
+            assert answers.read().count(b"HTTP/1.1 ") == 1

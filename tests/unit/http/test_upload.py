@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from classifyd.core.gate import Limits
 from classifyd.http import HttpConfig
-from classifyd.http.body import FormBody
-from classifyd.http.upload import FORM_OVERHEAD
+from classifyd.http.body import picture
+from classifyd.http.upload import FORM_OVERHEAD, read_body
 from tests.unit.http.fakes import World, jpeg
 
 BOUNDARY = "frontier"
@@ -30,6 +30,17 @@ def pieces_of(data, cuts):
     return [data[start:end] for start, end in pairwise(marks)]
 
 
+def read(pieces):
+    """What `read_body` makes of a body that comes in these pieces."""
+    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    messages.append({"type": "http.request"})
+
+    async def receive():
+        return messages.pop(0)
+
+    return anyio.run(read_body, receive, Limits(), 10_000, 5.0)
+
+
 @given(
     data=st.binary(min_size=1, max_size=300) | st.sampled_from([b"\r\n--front", b"\r\n--", b"\r\n\r\n"]),
     cuts=st.lists(st.integers(0, 1000), max_size=8),
@@ -38,32 +49,45 @@ def test_a_form_gives_the_same_picture_however_it_is_cut(data, cuts):
     form = (
         part("note", b"x") + part("image", data, "a.jpg", b"content-DISPOSITION") + part("more", b"y") + END
     )
-    body = FormBody(BOUNDARY.encode())
-    for piece in pieces_of(form, cuts):
-        body.write(piece)
-
-    upload = body.upload()
+    upload = picture(read(pieces_of(form, cuts)), FORM["Content-Type"].encode())
     assert (upload.data, upload.name) == (data, b"a.jpg")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"nobody's\r\n" + part("image", b"x") + END + b"nobody's either",
+        b"--frontier\r\n\r\nno headers\r\n" + part("image", b"x") + END,
+        b"--frontier\r\nX: y\r\nContent-Disposition:form-data;name=image\r\n\r\nx\r\n" + END,
+    ],
+    ids=["preamble and epilogue", "no headers", "bare"],
+)
+def test_forms_may_look_different(form):
+    assert picture(form, FORM["Content-Type"].encode()).data == b"x"
 
 
 @pytest.mark.parametrize(
     ("headers", "content", "told"),
     [
         (FORM, part("image", jpeg()), "last boundary"),
+        (FORM, part("image", jpeg()) + END[:-3], "last boundary"),
         (FORM, part("image", jpeg()) * 2 + END, "several"),
         (FORM, b"no form at all", "cannot be read"),
         ({"Content-Type": "multipart/form-data"}, part("image", jpeg()) + END, "boundary"),
         ({"Content-Type": "multipart/form-data; boundary=" + "x" * 1000}, b"x", "cannot be read"),
         (FORM, part("i" * 10_000, b"") + END, "cannot be read"),
+        (FORM, part("x", b"")[:-2] + b"\r\n--frontiers\r\n", "cannot be read"),
         (FORM, part("x", b"") * 101 + END, "more than 100 fields"),
     ],
     ids=[
         "cut off",
+        "cut off within the last boundary",
         "several images",
         "no form",
         "no boundary",
         "long boundary",
         "long header",
+        "longer boundary",
         "many fields",
     ],
 )
