@@ -53,6 +53,15 @@ def poll(
     return records, Unreadable(spent.topic_partition, spent.next_fetch_offset, error)
 
 
+def fetch_ahead(consumer: KafkaConsumer) -> None:
+    """Has the next records fetched while the last ones are handed over.
+
+    A poll of kafka-python 3.0.12 that had to wait for its records does not ask for the next: each would wait
+    for the broker anew. Only posts to the I/O thread: an error here would lose records that were polled.
+    """
+    consumer._manager.call_soon(consumer._fetcher._send_fetches_async)
+
+
 def read_from(consumer: KafkaConsumer, where: TopicPartition, offset: int | None = None) -> bool:
     """Has a partition read from an offset, or from its first record; False when it is not ours any more.
 

@@ -12,6 +12,8 @@ FETCH_BYTES = 8 * 2**20
 would be made in memory that the system has to find and clear first."""
 PARTITION_FETCH_BYTES = 2 * 2**20
 """What one fetch brings of a partition, likewise: several share in it."""
+MAX_POLL_RECORDS = 500
+"""What is handed over between two polls: commits, and a request to stop, wait for it at most."""
 HEARTBEATS_PER_SESSION = 4
 LONGEST_HEARTBEAT = 3.0
 
@@ -56,6 +58,7 @@ class KafkaConfig:
             "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
             "metadata_max_age_ms": METADATA_MAX_AGE_MS,
             "reconnect_backoff_max_ms": RECONNECT_BACKOFF_MAX_MS,
+            "max_poll_records": MAX_POLL_RECORDS,
             "heartbeat_interval_ms": int(heartbeat * 1000),
             **self.consumer,
             **self.connection,

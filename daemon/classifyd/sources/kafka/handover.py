@@ -77,6 +77,7 @@ class Handover:
         self._held: deque[_Held] = deque()
         self._retries: deque[_Retry] = deque()
         self._draining = draining
+        self._patience = 0.0
         self._given_up = False
 
     def __len__(self) -> int:
@@ -88,14 +89,14 @@ class Handover:
         self._held.extend(_Held(partition, record) for record in records)
 
     def deliver(self, seconds: float) -> bool:
-        """Offers what is held until nothing is left (True), or there is no credit or time (False).
+        """Offers what is held until nothing is left (True), or there is no credit (False).
 
         Waits for credit, `seconds` in all at most, so that polling goes on.
         """
-        deadline = time.monotonic() + seconds
+        self._patience = seconds
         self._offer_again()
         while self._held and not self._draining.is_set():
-            burst = self._burst(deadline)
+            burst = self._burst()
             if burst:
                 self._inlet.offer(*burst)
             elif self._held:
@@ -110,16 +111,14 @@ class Handover:
         self._held.clear()
         self._forget_retries()
 
-    def _burst(self, deadline: float) -> list[Delivery]:
-        """The next pictures, each under a credit: waits for the first one's until the deadline (monotonic),
-        and for no other's."""
+    def _burst(self) -> list[Delivery]:
+        """The next pictures, each under a credit: waits for the first one's, and for no other's."""
         burst: list[Delivery] = []
         while self._held and len(burst) < BURST:
             partition, record = self._held[0]
             if not partition.gone:
-                left = deadline - time.monotonic()
                 credit = _cost(record)
-                if left <= 0 or not self._inlet.reserve(credit, 0.0 if burst else left):
+                if not (self._inlet.reserve(credit) or (not burst and self._wait_for(credit))):
                     break
                 if self._draining.is_set():  # while it waited for credit
                     self._inlet.release(credit)
@@ -128,6 +127,13 @@ class Handover:
                 burst.append(self._delivery(partition, image, refusal, credit))
             self._held.popleft()
         return burst
+
+    def _wait_for(self, credit: int) -> bool:
+        """Reserves it when it is there, if that is within what is left of the patience."""
+        began = time.monotonic()
+        reserved = self._inlet.reserve(credit, max(0.0, self._patience))
+        self._patience -= time.monotonic() - began
+        return reserved
 
     def _delivery(
         self, partition: Partition, image: Image, refusal: Rejected | None, credit: int

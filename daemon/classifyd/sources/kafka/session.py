@@ -138,6 +138,8 @@ class Session:
             records, unreadable = client.poll(self._consumer, POLL)
             if unreadable is not None:
                 self._stop_at(unreadable)
+            if records:
+                client.fetch_ahead(self._consumer)
             return records
         except NoOffsetForPartitionError as error:
             self._greet_again(error.args[0])

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from kafka import TopicPartition
@@ -55,7 +56,6 @@ def at_once(monkeypatch):
 
 def test_a_delivery_tells_the_record_it_came_from(world):
     world.hold(7, headers=[("camera", b"north"), ("nothing", None)])
-    assert world.handover.deliver(0.0) is False, "no time is given"
     assert world.handover.deliver(1.0)
     image = world.inlet.offered[0].image
     assert image.origin.key == "kafka:cluster/pictures/id/2/7"
@@ -111,17 +111,38 @@ def test_a_burst_does_not_wait_for_the_last_of_a_large_poll(monkeypatch):
     assert world.inlet.bursts == [2, 2, 1]
 
 
-def test_a_burst_does_not_wait_for_credit(world, monkeypatch):
+def test_a_burst_goes_out_before_credit_is_waited_for(monkeypatch):
+    world = World(items=2)
     waited = []
 
     def reserve(size, timeout=0.0):
-        waited.append(timeout > 0)
-        return FakeInlet.reserve(world.inlet, size, timeout)
+        if timeout:
+            waited.append((world.inlet.bursts[:], timeout))
+            world.inlet.offered[0].settle(DONE)
+        return FakeInlet.reserve(world.inlet, size)
 
     monkeypatch.setattr(world.inlet, "reserve", reserve)
     world.hold(1, 2, 3)
-    world.handover.deliver(1.0)
-    assert waited == [True, False, False]
+    assert world.handover.deliver(1.0)
+    assert (waited, world.inlet.bursts) == ([([2], 1.0)], [2, 1])
+
+
+def test_it_waits_for_credit_no_longer_than_it_is_given_however_often_some_comes(monkeypatch):
+    world = World(items=1)
+    now, waits = [0.0], []
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def reserve(size, timeout=0.0):
+        if timeout:
+            waits.append(round(timeout, 3))
+            now[0] += min(0.4, timeout)
+            world.inlet.offered[-1].settle(DONE)
+        return FakeInlet.reserve(world.inlet, size)
+
+    monkeypatch.setattr(world.inlet, "reserve", reserve)
+    world.hold(*range(9))
+    assert not world.handover.deliver(1.0)
+    assert (waits, world.offered) == ([1.0, 0.6, 0.2], [0, 1, 2, 3])
 
 
 def test_what_came_back_is_offered_together(world, at_once):
@@ -213,7 +234,7 @@ def test_draining_gives_up_what_is_held(world):
 
 
 def test_draining_while_it_waits_for_credit_returns_the_credit(world, monkeypatch):
-    def reserve(size, timeout):
+    def reserve(size, timeout=0.0):
         world.draining.set()
         return FakeInlet.reserve(world.inlet, size, timeout)
 
