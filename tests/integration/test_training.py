@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import onnx
 import pytest
 from PIL import Image
 
@@ -25,6 +27,11 @@ def run(script: str, *arguments: object) -> str:
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=quiet, timeout=200)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def operators(model: Path) -> Counter[str]:
+    """What a model's network computes with, and how often."""
+    return Counter(node.op_type for node in onnx.load(model / "model.onnx").graph.node)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +59,7 @@ def test_training_resumes_and_its_weights_become_a_model_that_the_engine_runs(da
 
     checksums = run("export_cifar10.py", "--weights", work / "average.weights.h5", "--into", model)
     assert '"1/saved_model.pb"' in checksums
+    assert operators(model) == operators(bundled_model("resnet_cifar10"))
     (model / "model.toml").write_bytes((bundled_model("resnet_cifar10") / "model.toml").read_bytes())
     [answer] = OnnxClassifier(OnnxConfig("trained", model, threads=1)).classify(
         [image((data / "test/cat/0.jpg").read_bytes())]
