@@ -12,6 +12,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """A second for a million results."""
+    """A few seconds for a million results."""
     op.drop_index("results_by_sha256", "results")
     op.create_index("results_by_sha256", "results", [sa.text("substr(sha256, 1, 1)"), "id", "sha256"])
