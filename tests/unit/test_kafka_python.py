@@ -11,6 +11,8 @@ from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 from kafka.protocol.api_header import ResponseClassRegistry
 from kafka.protocol.frame import KafkaBytes
 from kafka.protocol.metadata import MetadataResponse
+from kafka.record import default_records
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
 import classifyd.kafka_python  # noqa: F401 - mends it
 
@@ -91,3 +93,21 @@ def test_an_answer_is_read_piece_by_piece_and_to_its_end():
     assert (frame.read(4), frame.tell()) == (b"0123", 4)
     assert (bytes(frame.read()), frame.tell()) == (b"456789", 10)
     assert (frame.read(1), bytes(frame.read())) == (b"", b"")
+
+
+def test_a_sum_is_computed_without_giving_the_interpreter_up():
+    batch = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=0,
+        is_transactional=0,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=10**6,
+    )
+    batch.append(0, 0, None, b"picture" * 9_999, [])
+    built = batch.build()
+    assert default_records.calc_crc32c.keywords == {"gil_release_mode": 0}
+    assert default_records.DefaultRecordBatch(built).validate_crc()
+    built[-9] ^= 1
+    assert not default_records.DefaultRecordBatch(built).validate_crc()

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -140,6 +141,7 @@ class Relay:
         """Marks what went out. The first failure of a topic ends it for now: what follows keeps its order."""
         marked: list[int] = []
         failed: set[str] = set()
+        published: Counter[str] = Counter()
         for pending in batch:
             topic = pending.message.topic
             if topic in failed:
@@ -151,10 +153,12 @@ class Relay:
                 marked.append(pending.position)
                 self._after[topic] = pending.position
                 self._blocked.pop(topic, None)
-                metrics.published.labels(topic).inc()
+                published[topic] += 1
             else:
                 failed.add(topic)
                 self._block(topic, error)
+        for topic, count in published.items():
+            metrics.published.labels(topic).inc(count)
         if marked:
             reached(Point.BATCH_PUBLISHED)
             self._mark(marked)

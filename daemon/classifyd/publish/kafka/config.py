@@ -28,6 +28,7 @@ class PublisherConfig:
         return {
             "batch_size": _BATCH_SIZE,
             "linger_ms": _LINGER_MS,
+            "metrics_enabled": False,
             "reconnect_backoff_max_ms": _RECONNECT_BACKOFF_MAX_MS,
             **self.producer,
             **self.connection,

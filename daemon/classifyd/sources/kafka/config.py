@@ -58,6 +58,7 @@ class KafkaConfig:
             "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
             "metadata_max_age_ms": METADATA_MAX_AGE_MS,
             "reconnect_backoff_max_ms": RECONNECT_BACKOFF_MAX_MS,
+            "metrics_enabled": False,
             "max_poll_records": MAX_POLL_RECORDS,
             "heartbeat_interval_ms": int(heartbeat * 1000),
             **self.consumer,
