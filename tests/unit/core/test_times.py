@@ -1,6 +1,7 @@
 """Times as text: UTC, milliseconds, sortable."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,13 @@ moments = st.datetimes(
 def test_the_text_is_utc_with_milliseconds():
     noon = datetime(2026, 1, 31, 13, 0, 0, 5_999, tzinfo=timezone(timedelta(hours=1)))
     assert utc_text(noon) == "2026-01-31T12:00:00.005Z"
+
+
+def test_an_hour_that_comes_twice_is_two_hours_in_utc():
+    """Python takes them for equal."""
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert utc_text(first) == "2026-10-25T00:30:00.000Z"
+    assert utc_text(first.replace(fold=1)) == "2026-10-25T01:30:00.000Z"
 
 
 @given(moments)

@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from sqlalchemy import event
 
 from classifyd.core.values import Message
 from classifyd.store import outbox as module
@@ -61,3 +62,17 @@ def test_reading_leaves_no_transaction_open(database, path):
     busy, frames, folded = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     connection.close()
     assert (busy, frames, folded) == (0, 0, 0)
+
+
+def test_what_was_published_together_is_marked_in_one_step_and_nothing_between_is(database, path):
+    database.store.write([(result("a"), [message()] * 9)], ())
+    marks: list[str] = []
+    event.listen(
+        database.store._engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, _statement, parameters, *_: marks.append(parameters),
+    )
+    database.store.write([], [9, 2, 1, 3, 7, 3])
+    (_begin, runs) = marks
+    assert [run[-2:] for run in runs] == [(1, 3), (7, 7), (9, 9)]
+    assert [one.position for one in database.outbox.pending({}, (), 10**6)] == [4, 5, 6, 8]
