@@ -1,21 +1,29 @@
 """How often a model's first answer is right, from the JPEGs' bytes through the daemon's embedded engine.
 
     python -m verification.accuracy --data ../shared/data/cifar10-jpeg.zip
+    python -m verification.accuracy --enlarged 320
 
 Also how many pictures a second the engine classifies (decoding included), and the network alone; printed
-as the model card's table.
+as the model card's table. With `--enlarged` the pictures are enlarged first and the answers compared with
+those to the same pictures decoded whole: what decoding at a reduced scale costs.
 """
 
 import argparse
+import io
+import os
+import re
+import tempfile
 import time
 import timeit
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from PIL import Image as Picture
 from rich.console import Console
 from rich.progress import track
 
@@ -24,6 +32,7 @@ from classifyd.core.images import examine
 from classifyd.core.times import utc_moment
 from classifyd.core.values import Image, Origin, Prediction, Source
 from classifyd.engines.bundled import bundled_model
+from classifyd.engines.card import CARD
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
 
 BATCH = 32
@@ -60,6 +69,27 @@ def right_answers(classifier: OnnxClassifier, pictures: list[tuple[str, bytes]])
         return sum(track(workers.map(right, starts), "classified", len(starts), console=Console(stderr=True)))
 
 
+def enlarged(data: bytes, side: int) -> bytes:
+    """The picture as a JPEG of `side` × `side` pixels."""
+    stream = io.BytesIO()
+    with Picture.open(io.BytesIO(data)) as picture:
+        picture.resize((side, side), Picture.Resampling.LANCZOS).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
+@contextmanager
+def decoding_whole(model: Path) -> Iterator[Path]:
+    """The folder of the same model whose card knows no decoding at a reduced scale; removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="classifyd-model-") as folder:
+        for path in model.iterdir():
+            Path(folder, path.name).symlink_to(path.absolute())
+        card = Path(folder, CARD)
+        text = card.read_text("utf-8")
+        card.unlink()
+        card.write_text(re.sub(r"(?ms)^\[preprocessing\.reduction\].*?(?=^\[|\Z)", "", text), "utf-8")
+        yield Path(folder)
+
+
 def network_rate(model: Path) -> float:
     """Pictures a second of the network alone on all cores, fed with noise: by the fastest of many batches,
     because the slower ones tell what else the machine did (as `timeit` documents of its repeats)."""
@@ -78,10 +108,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/cifar10-jpeg.zip"))
     parser.add_argument("--model", type=Path, default=bundled_model("resnet_cifar10"), help="its folder")
+    parser.add_argument(
+        "--enlarged", type=int, metavar="SIDE", help="enlarge the pictures to this side first"
+    )
     arguments = parser.parse_args()
 
-    classifier = OnnxClassifier(OnnxConfig("measured", arguments.model))
+    threads = max(1, (os.cpu_count() or 1) // WORKERS)
+    classifier = OnnxClassifier(OnnxConfig("measured", arguments.model, threads=threads))
     pictures = list(labelled_pictures(arguments.data))
+    if arguments.enlarged:
+        pictures = [(label, enlarged(data, arguments.enlarged)) for label, data in pictures]
+        with decoding_whole(arguments.model) as folder:
+            whole = OnnxClassifier(OnnxConfig("whole", folder, threads=threads))
+        for name, one in (("", classifier), ("_decoded_whole", whole)):
+            right = right_answers(one, pictures) / len(pictures)
+            print(f"top1_enlarged_to_{arguments.enlarged}{name} = {right:.4f}")
+        return
     started = time.perf_counter()
     right = right_answers(classifier, pictures)
     rate = len(pictures) / (time.perf_counter() - started)

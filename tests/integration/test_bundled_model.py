@@ -16,6 +16,7 @@ from classifyd.core.values import Prediction
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.card import read_card
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from verification.accuracy import decoding_whole
 from verification.kit.pictures import image
 
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
@@ -66,6 +67,11 @@ def small_pictures() -> list[bytes]:
     return [jpeg(piece, quality=75) for piece in pieces]
 
 
+def resized_photographs(size, mode):
+    pictures = [photograph(name) for name in PHOTOGRAPHS]
+    return [jpeg(picture.resize(size) if size else picture, mode) for picture in pictures]
+
+
 def probabilities(engine: OnnxClassifier, pictures: list[bytes]) -> np.ndarray:
     answers = engine.classify([image(data) for data in pictures])
     rows = np.zeros((len(answers), 10))
@@ -98,6 +104,26 @@ def test_the_card_names_what_was_measured():
     assert accuracy["top1"] >= 0.90
 
 
+def test_the_card_names_what_decoding_at_a_reduced_scale_costs():
+    accuracy = read_card(FOLDER).accuracy
+    lost = accuracy["top1_enlarged_to_320_decoded_whole"] - accuracy["top1_enlarged_to_320"]
+    assert lost <= 0.002
+
+
+@pytest.mark.parametrize("size", [None, (2400, 1600), (640, 480), (300, 800)])
+def test_a_reduced_scale_changes_no_clear_answer(engine, size):
+    pictures = resized_photographs(size, "RGB")
+    with decoding_whole(FOLDER) as folder:
+        assert read_card(folder).preprocessing.reduction is None
+        theirs = probabilities(OnnxClassifier(OnnxConfig("whole", folder, top_k=10, threads=1)), pictures)
+    ours = probabilities(engine, pictures)
+    assert (ours != theirs).any()
+    assert np.abs(ours - theirs).max() <= 3e-2
+    best = np.sort(theirs, axis=1)
+    clear = best[:, -1] - best[:, -2] > 3e-2
+    assert (ours.argmax(axis=1) == theirs.argmax(axis=1))[clear].all()
+
+
 def test_the_folder_is_small():
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 8 * 2**20
 
@@ -122,11 +148,6 @@ def test_the_saved_model_has_the_official_signature(saved_model):
 @pytest.mark.train
 def test_both_forms_answer_alike_at_the_models_own_size(engine, saved_model):
     assert_alike(engine, saved_model, small_pictures(), tolerance=1e-3)
-
-
-def resized_photographs(size, mode):
-    pictures = [photograph(name) for name in PHOTOGRAPHS]
-    return [jpeg(picture.resize(size) if size else picture, mode) for picture in pictures]
 
 
 @pytest.mark.train
