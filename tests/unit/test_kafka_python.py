@@ -87,9 +87,11 @@ def test_a_connection_that_fails_gives_what_came_before():
     assert (data, type(error)) == (b"some", KafkaConnectionError)
 
 
-def test_an_answer_is_read_piece_by_piece_and_to_its_end():
-    frame = KafkaBytes(0)
-    frame.extend(b"0123456789")
+def test_an_answer_is_filled_and_read_piece_by_piece_and_to_its_end():
+    frame = KafkaBytes(10)
+    frame.write(b"0123")
+    frame.write(b"456789")
+    frame.seek(0)
     assert (frame.read(4), frame.tell()) == (b"0123", 4)
     assert (bytes(frame.read()), frame.tell()) == (b"456789", 10)
     assert (frame.read(1), bytes(frame.read())) == (b"", b"")
