@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
+import uvloop
 
 WARM_UP = 0.5
 """The share of the seconds that goes before, unmeasured."""
@@ -75,7 +76,7 @@ def main() -> None:
     """Prints each answer's time."""
     url, file, clients, seconds, pause = sys.argv[1:]
     picture = Path(file).read_bytes()
-    taken = asyncio.run(load(url, picture, int(clients), float(seconds), float(pause)))
+    taken = uvloop.run(load(url, picture, int(clients), float(seconds), float(pause)))
     print(orjson.dumps(taken).decode())
 
 

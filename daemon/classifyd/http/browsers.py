@@ -8,6 +8,7 @@ neither gets in; where none is, the browser's own headers tell them apart. Progr
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 _NAME = re.compile(r"(?P<name>\[[^\]]*\]|[^:]*)(:\d*)?")
@@ -45,6 +46,7 @@ def _is_cross_origin(headers: Mapping[bytes, bytes], host: str) -> bool:
     return origin is not None and origin.decode("latin-1").partition("://")[2] != host
 
 
+@lru_cache(maxsize=16)  # nearly all requests come with the same one
 def _is_ours(host: str) -> bool:
     match = _NAME.fullmatch(host)
     name = match["name"].strip("[]") if match else ""
