@@ -10,8 +10,6 @@ RECONNECT_BACKOFF_MAX_MS = 5_000
 FETCH_BYTES = 8 * 2**20
 """What one fetch brings, unless its first batch alone is larger. With more, each of kafka-python's copies
 would be made in memory that the system has to find and clear first."""
-PARTITION_FETCH_BYTES = 2 * 2**20
-"""What one fetch brings of a partition, likewise: several share in it."""
 MAX_POLL_RECORDS = 500
 """What is handed over between two polls: commits, and a request to stop, wait for it at most."""
 HEARTBEATS_PER_SESSION = 4
@@ -71,5 +69,5 @@ class KafkaConfig:
             "allow_auto_create_topics": False,
             "session_timeout_ms": int(self.session_timeout * 1000),
             "fetch_max_bytes": FETCH_BYTES,
-            "max_partition_fetch_bytes": PARTITION_FETCH_BYTES,
+            "max_partition_fetch_bytes": FETCH_BYTES,
         }
