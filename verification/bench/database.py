@@ -4,8 +4,9 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -18,13 +19,15 @@ from classifyd.store.tables import outbox, results
 from verification.bench.figures import Figure, at_least, at_most, side_by_side
 from verification.bench.scale import Scale
 
-GROUP = 256
-"""Rows in a transaction, as in the recorder's largest."""
+GROUPS = (32, 256)
+"""Rows in a transaction: as many as a batch, which is what a backlog comes to, and the recorder's most."""
 LABELS = 1000
 PAGE = 100
-ROWS_A_GROUP = 20_000
-"""One group is inserted at a time for so many rows of the full table: enough at a million that the
-write-ahead log is folded into the file at least once, whatever was in the table."""
+CLAIM = 256
+"""Pictures that one folder of claims holds."""
+SHARE = 80
+"""A round inserts this part of the full table's rows: enough at a million that the write-ahead log is folded
+into the file at least once, whatever was in the table."""
 MILLISECONDS = 1000
 
 _numbers = count(10**8)
@@ -36,19 +39,21 @@ def measure(scale: Scale, folder: Path) -> list[Figure]:
     path = folder / "full.db"
     _fill(path, scale.rows)
     full = _open(path)
-    groups = max(1, scale.rows // ROWS_A_GROUP)
     empty = (folder / f"empty-{number}.db" for number in count())
     page = full.results.page
     try:
         known = page(Filter(), 1)[0]
         return [
-            side_by_side(
-                "insert, table full against empty",
-                "rows/s",
-                lambda: _insert(full, groups),
-                lambda: _insert_into_new(next(empty), groups),
-                scale.rounds,
-                at_least(0.8),
+            *(
+                side_by_side(
+                    f"insert {group} at a time, table full against empty",
+                    "rows/s",
+                    partial(_insert, full, group, scale.rows // SHARE),
+                    partial(_insert_into_new, empty, group, scale.rows // SHARE),
+                    scale.rounds,
+                    at_least(0.8),
+                )
+                for group in GROUPS
             ),
             _query("newest first", lambda: page(Filter(), PAGE), scale),
             _query("newest of a label", lambda: page(Filter(label="label 7"), PAGE), scale),
@@ -92,7 +97,7 @@ def _fill(path: Path, rows: int) -> None:
 
 _RESULT = {
     "id": "printf('01JDB%021d', n)",
-    "origin": "printf('folder:%026d/%07d.jpg', n / 256, n)",
+    "origin": f"printf('folder:%026d/%07d.jpg', n / {CLAIM}, n)",
     "sha256": "lower(hex(randomblob(32)))",
     "label": f"printf('label %d', abs(random()) % {LABELS})",
 }
@@ -105,23 +110,23 @@ def _varied(columns: list[str], how: dict[str, str]) -> str:
     return ", ".join(how.get(name, f'"{name}"') for name in columns)
 
 
-def _insert_into_new(path: Path, groups: int) -> float:
-    database = _open(path)
+def _insert_into_new(paths: Iterator[Path], group: int, rows: int) -> float:
+    database = _open(next(paths))
     try:
-        return _insert(database, groups)
+        return _insert(database, group, rows)
     finally:
         database.close()
 
 
-def _insert(database: Database, groups: int) -> float:
-    """Rows a second, each with its message for the outbox, in transactions of a group."""
-    seconds = 0.0
+def _insert(database: Database, group: int, rows: int) -> float:
+    """Rows a second, each with its message for the outbox, so many in a transaction."""
+    seconds, groups = 0.0, max(1, rows // group)
     for _ in range(groups):
-        entries = [_entry() for _ in range(GROUP)]
+        entries = [_entry() for _ in range(group)]
         started = time.monotonic()
         database.store.write(entries, ())
         seconds += time.monotonic() - started
-    return groups * GROUP / seconds
+    return groups * group / seconds
 
 
 def _query(name: str, ask: Callable[[], object], scale: Scale) -> Figure:
@@ -151,7 +156,7 @@ def _entry() -> tuple[Result, tuple[Message]]:
     top = (Candidate(label, f"label {label}", 0.9), Candidate(1, "label 1", 0.1))
     result = Result(
         id=str(ULID()),
-        origin=Origin(Source.FOLDER, f"folder:{number // GROUP:026}/{name}", name=name, path=f"album/{name}"),
+        origin=Origin(Source.FOLDER, f"folder:{number // CLAIM:026}/{name}", name=name, path=f"album/{name}"),
         outcome=Prediction(top, "resnet", "1"),
         model="resnet",
         sha256=os.urandom(32).hex(),
