@@ -16,6 +16,12 @@ LINGER = 0.005
 """Seconds that a picture waits at most for others to fill its batch, while another batch of its lane is under
 way: a model server that answers at once would otherwise be asked about each picture by itself."""
 
+STEP_ASIDE = 0.005
+BATCH_ASIDE = 0.05
+"""Seconds that a bulk picture waits at most, before it is taken in and before it is worked on, while somebody
+waits for an answer: threads share one interpreter, and those that work on a backlog make each step of a
+request wait its turn."""
+
 _LONG = 60.0
 
 
@@ -53,6 +59,9 @@ class Intake:
         self._room = threading.Condition(self._lock)
         self._closed: str | None = "the model has not answered yet"
         self._stopped = False
+        self._calm = threading.Condition(self._lock)
+        self._asked = 0
+        """Interactive pictures under way."""
         self._in_flight: dict[object, float] = {}
         for lane, held in lane_credits.items():
             metrics.intake_items.labels(model, lane).set_function(partial(getattr, held, "items"))
@@ -106,6 +115,8 @@ class Intake:
     def reserve(self, lane: Lane, size: int, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         with self._lock:
+            if lane is Lane.BULK and self._asked:
+                self._calm.wait(STEP_ASIDE)
             while self._closed is not None or not self._credits[lane].take(size):
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._stopped:
@@ -120,12 +131,13 @@ class Intake:
 
     def offer(self, lane: Lane, *deliveries: Delivery) -> None:
         since = time.monotonic()
-        tracked = [self._tracked(delivery) for delivery in deliveries]
+        tracked = [self._tracked(lane, delivery) for delivery in deliveries]
         with self._lock:
             idle = self._batcher.first(lane) is None
             handed_back = self._closed if lane is Lane.INTERACTIVE else None
             for token, delivery in tracked:
                 self._in_flight[token] = since
+                self._asked += lane is Lane.INTERACTIVE
                 if delivery.refusal is None and handed_back is None:
                     self._batcher.add(Waiting(delivery, lane, since), delivery.image.size_bytes, lane)
             if idle or self._batcher.full(lane):
@@ -152,8 +164,7 @@ class Intake:
     def finished(self, batch: Collection[Waiting]) -> None:
         """A batch that was taken is answered, or put back."""
         with self._lock:
-            for lane in {waiting.lane for waiting in batch}:
-                self._under_way[lane] -= 1
+            self._under_way[next(iter(batch)).lane] -= 1
 
     def put_back(self, batch: Collection[Waiting]) -> None:
         """Returns what was taken and could not be answered, to the head of its lane.
@@ -183,13 +194,17 @@ class Intake:
             self._batcher.limit_items(max_items)
 
     def _delay(self, lane: Lane) -> float:
-        """Seconds until the lane's next batch may be taken. It waits for others only behind another one."""
+        """Seconds until the lane's next batch may be taken. It waits for others only behind another one, and
+        in bulk for quiet."""
         first = self._batcher.first(lane)
         if first is None or self._closed is not None:
             return _LONG
-        if not self._under_way[lane] or self._batcher.full(lane):
-            return 0.0
-        return first.since + LINGER - time.monotonic()
+        waits = 0.0
+        if self._under_way[lane] and not self._batcher.full(lane):
+            waits = LINGER
+        if lane is Lane.BULK and self._asked:
+            waits = max(waits, BATCH_ASIDE)
+        return first.since + waits - time.monotonic() if waits else 0.0
 
     def _wait_for_work(self, lanes: Collection[Lane], seconds: float) -> None:
         if Lane.BULK in lanes:
@@ -216,16 +231,21 @@ class Intake:
         self._bulk_work.notify_all()
         self._interactive_work.notify_all()
 
-    def _tracked(self, delivery: Delivery) -> tuple[object, Delivery]:
+    def _tracked(self, lane: Lane, delivery: Delivery) -> tuple[object, Delivery]:
         # A token stands for the delivery: one that knew itself would be a cycle and outlive its settling.
         token = object()
-        settle = partial(self._settle, token, delivery)
+        settle = partial(self._settle, token, lane, delivery)
         reached(Point.PICTURE_QUEUED)
         return token, replace(delivery, settle=settle)
 
-    def _settle(self, token: object, delivery: Delivery, settlement: Settlement) -> None:
+    def _settle(self, token: object, lane: Lane, delivery: Delivery, settlement: Settlement) -> None:
         with self._lock:
             del self._in_flight[token]  # a second call is a fault in the pipeline, and stops it
+            if lane is Lane.INTERACTIVE:
+                self._asked -= 1
+                if not self._asked:
+                    self._calm.notify_all()
+                    self._wake(Lane.BULK)
         delivery.settle(settlement)
 
 

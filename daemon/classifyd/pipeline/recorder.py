@@ -11,13 +11,26 @@ from typing import NamedTuple
 from classifyd.core.backoff import Backoff
 from classifyd.core.errors import StoreUnavailable, UnstorableRow
 from classifyd.core.ports import Part, ResultStore
-from classifyd.core.values import Delivery, Image, Message, Outcome, Reason, Rejected, Result, Settlement
+from classifyd.core.values import (
+    Delivery,
+    Image,
+    Message,
+    Outcome,
+    Reason,
+    Rejected,
+    Result,
+    Settlement,
+    Source,
+)
 from classifyd.crashpoints import Point, reached
 from classifyd.pipeline.tally import Tally
 from classifyd.telemetry import metrics
 
 MAX_GROUP = 256
 """Rows in one transaction at most: beyond it a commit gains little, and the first waits for the last."""
+
+FEW = 32
+"""Others in a transaction for which somebody waits."""
 
 PRUNE_AT_ONCE = 1000
 LONGEST_IDLE = 60.0
@@ -62,6 +75,7 @@ class Recorder:
         self._changed = threading.Condition(lock)
         self._written = threading.Condition(lock)
         self._waiting: deque[tuple[Delivery, Outcome, str]] = deque()
+        self._awaited: deque[tuple[Delivery, Outcome, str]] = deque()  # somebody waits for the answer
         self._published: list[int] = []
         self._prune_before: datetime | None = None
         self._busy = False
@@ -71,7 +85,8 @@ class Recorder:
     def submit(self, delivery: Delivery, outcome: Outcome, model: str) -> None:
         """Takes over a delivery with what was found. Never blocks: it is under credit."""
         with self._changed:
-            self._waiting.append((delivery, outcome, model))
+            awaited = delivery.image.origin.source is Source.HTTP
+            (self._awaited if awaited else self._waiting).append((delivery, outcome, model))
             self._changed.notify()
 
     def mark_published(self, positions: Sequence[int]) -> None:
@@ -90,7 +105,7 @@ class Recorder:
         """Waits until nothing waits to be written; False when `timeout` seconds did not suffice."""
         with self._written:
             return self._written.wait_for(
-                lambda: not (self._waiting or self._published or self._busy), timeout
+                lambda: not (self._awaited or self._waiting or self._published or self._busy), timeout
             )
 
     def run(self) -> None:
@@ -98,14 +113,14 @@ class Recorder:
         self._part.up()
         while True:
             with self._changed:
-                while not (self._waiting or self._published):
+                while not (self._awaited or self._waiting or self._published):
                     if self._stopped:
                         return
                     if self._prune_before is not None:
                         break
                     self._changed.wait(LONGEST_IDLE)
                 self._busy = True
-                taken = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
+                taken = self._next_group()
                 published, self._published = self._published, []
             if not self._record(self._entries(taken), published):
                 return
@@ -118,6 +133,12 @@ class Recorder:
         with self._changed:
             self._stopped = True
             self._changed.notify()
+
+    def _next_group(self) -> list[tuple[Delivery, Outcome, str]]:
+        """Those that somebody waits for come first, and with few others."""
+        awaited = [self._awaited.popleft() for _ in range(min(MAX_GROUP, len(self._awaited)))]
+        room = FEW if awaited else MAX_GROUP
+        return awaited + [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
 
     def _entries(self, taken: list[tuple[Delivery, Outcome, str]]) -> list[_Entry]:
         """What is to be written of each, all of this moment."""

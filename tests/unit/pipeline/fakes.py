@@ -49,9 +49,14 @@ class Settlements:
         refusal: Rejected | None = None,
         records: frozenset[Status] = RECORDS_ALL,
         place: Callable[[Result], str | None] = lambda _result: None,
+        source: Source = Source.FOLDER,
     ) -> Delivery:
         return Delivery(
-            image(name, size), lambda s: self._take(name, s), refusal=refusal, records=records, place=place
+            image(name, size, source),
+            lambda s: self._take(name, s),
+            refusal=refusal,
+            records=records,
+            place=place,
         )
 
     def _take(self, name: str, settlement: Settlement) -> None:

@@ -216,3 +216,42 @@ def test_a_worker_that_waits_is_woken(settlements, lanes):
     taken = taking(intake, lanes)
     intake.offer(Lane.INTERACTIVE, settlements.delivery("http"))
     assert taken.result(BOUND) == ["http"]
+
+
+def test_bulk_pictures_are_not_taken_in_while_somebody_waits_for_an_answer(settlements, monkeypatch):
+    monkeypatch.setattr(module, "STEP_ASIDE", 600.0)
+    intake = make_intake()
+    intake.open()
+    intake.offer(Lane.INTERACTIVE, settlements.delivery("http"))
+    [asked] = intake.take()
+    reserved: Future[bool] = Future()
+    source = threading.Thread(
+        target=lambda: reserved.set_result(intake.inlet(Lane.BULK).reserve(1)), daemon=True
+    )
+    source.start()
+    assert not reserved.done()
+    asked.delivery.settle(Settlement.retry("later"))
+    assert reserved.result(BOUND)
+
+
+def test_nor_worked_on(settlements, monkeypatch):
+    monkeypatch.setattr(module, "BATCH_ASIDE", 600.0)
+    intake = make_intake()
+    intake.open()
+    intake.offer(Lane.INTERACTIVE, settlements.delivery("http"))
+    [asked] = intake.take()
+    intake.offer(Lane.BULK, settlements.delivery("bulk"))
+    bulk = taking(intake)
+    assert not bulk.done()
+    asked.delivery.settle(Settlement.retry("later"))
+    assert bulk.result(BOUND) == ["bulk"]
+
+
+def test_but_a_stream_of_requests_stops_no_bulk(settlements):
+    intake = make_intake()
+    intake.open()
+    intake.offer(Lane.INTERACTIVE, settlements.delivery("http"))
+    intake.take()
+    assert intake.inlet(Lane.BULK).reserve(1)
+    intake.offer(Lane.BULK, settlements.delivery("bulk"))
+    assert taking(intake).result(BOUND) == ["bulk"]

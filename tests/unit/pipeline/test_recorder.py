@@ -6,8 +6,8 @@ from itertools import count
 import pytest
 
 from classifyd.core.errors import StoreUnavailable, UnstorableRow
-from classifyd.core.values import Disposition, Message, Reason, Rejected, Status
-from classifyd.pipeline.recorder import MAX_GROUP, PRUNE_AT_ONCE, Recorder
+from classifyd.core.values import Disposition, Message, Reason, Rejected, Source, Status
+from classifyd.pipeline.recorder import FEW, MAX_GROUP, PRUNE_AT_ONCE, Recorder
 from classifyd.pipeline.tally import Tally
 from tests.unit.pipeline.fakes import BOUND, NOW, PREDICTION, FakeStore, RecordingPart, Settlements
 
@@ -84,6 +84,16 @@ def test_what_waits_is_written_in_one_transaction_up_to_a_limit(bench):
     bench.start()
     bench.settlements.wait(*(str(number) for number in range(MAX_GROUP + 1)))
     assert bench.store.transactions == [MAX_GROUP, 1]
+
+
+def test_whom_somebody_waits_for_is_written_first_and_with_few_others(bench):
+    for number in range(FEW + 5):
+        bench.submit(str(number))
+    bench.submit("http", source=Source.HTTP)
+    bench.start()
+    bench.settlements.wait("http", *(str(number) for number in range(FEW + 5)))
+    assert next(iter(bench.settlements.taken)) == "http"
+    assert bench.store.transactions == [FEW + 1, 5]
 
 
 def test_a_redelivered_picture_is_settled_by_what_is_recorded(bench):

@@ -8,18 +8,20 @@ files that leave need no events.
 
 import errno
 import os
+import select
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from watchdog.events import FileSystemEvent
 from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver, InotifyWatchGroup
-from watchdog.observers.inotify_c import InotifyEvent
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from classifyd.sources.folder.layout import WORK
 
 GROUPING_DELAY = 0.005
+GATHERING_MS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,21 @@ class _Emitter(InotifyFullEmitter):  # type: ignore[misc]
         )
 
 
+class _Gathering:
+    """What the thread that reads from the kernel waits with: after the first event it lets others come, so
+    that it is not woken by every single file that the daemon claims. It is told at once to end."""
+
+    def __init__(self, reader: InotifyFD) -> None:
+        self._anything = reader._poller
+        self._end = select.poll()
+        self._end.register(reader._kill_r, select.POLLIN)
+
+    def poll(self) -> list[tuple[int, int]]:
+        ready: list[tuple[int, int]] = self._anything.poll()
+        self._end.poll(GATHERING_MS)
+        return ready
+
+
 class TellingObserver(InotifyObserver):  # type: ignore[misc]
     """An InotifyObserver that reports moves whole, and its troubles to `trouble`."""
 
@@ -116,6 +133,7 @@ class TellingObserver(InotifyObserver):  # type: ignore[misc]
         super().__init__(generate_full_events=True)
         self.name = "folder-watch"
         self._inotify_fd.name = "folder-watch-kernel"
+        self._inotify_fd._poller = _Gathering(self._inotify_fd)
         self._emitter_class = _Emitter
         self._emitter_kwargs["trouble"] = trouble
 
