@@ -12,6 +12,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 from kafka.protocol.api_header import ResponseClassRegistry
 from kafka.protocol.frame import KafkaBytes
+from kafka.protocol.sasl import SaslBytesResponse
 from kafka.record import default_records
 
 from classifyd.core.errors import ConfigurationError
@@ -96,9 +97,16 @@ def _write(frame: Any, data: bytes) -> None:
     memoryview(frame)[start : frame._idx] = data
 
 
+def _decode_token(response: Any, frame: Any) -> Any:
+    """Takes a token as bytes: brokers before Kafka 1.0 send it bare, and a mechanism takes no view of it."""
+    response.auth_bytes = bytes(frame.read())
+    return response
+
+
 # A batch's sum takes microseconds; to give the interpreter up for it takes as long as another thread's turn.
 default_records.calc_crc32c = partial(crc32c.crc32c, gil_release_mode=0)
 KafkaTCPTransport._sock_recv = _received
 KafkaSSLTransport._sock_recv = _received
 KafkaBytes.read = _read
 KafkaBytes.write = _write
+SaslBytesResponse.decode = _decode_token

@@ -11,6 +11,8 @@ from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 from kafka.protocol.api_header import ResponseClassRegistry
 from kafka.protocol.frame import KafkaBytes
 from kafka.protocol.metadata import MetadataResponse
+from kafka.protocol.parser import KafkaProtocol
+from kafka.protocol.sasl import SaslBytesRequest
 from kafka.record import default_records
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
@@ -95,6 +97,13 @@ def test_an_answer_is_filled_and_read_piece_by_piece_and_to_its_end():
     assert (frame.read(4), frame.tell()) == (b"0123", 4)
     assert (bytes(frame.read()), frame.tell()) == (b"456789", 10)
     assert (frame.read(1), bytes(frame.read())) == (b"", b"")
+
+
+def test_an_old_broker_s_token_is_bytes_as_the_mechanisms_need_it():
+    protocol = KafkaProtocol()
+    protocol.send_request(SaslBytesRequest(b"who I am"))
+    [(_, answer)] = protocol.receive_bytes(b"\0\0\0\x05token")
+    assert answer.auth_bytes.decode() == "token"
 
 
 def test_a_sum_is_computed_without_giving_the_interpreter_up():

@@ -57,9 +57,21 @@ def fetch_ahead(consumer: KafkaConsumer) -> None:
     """Has the next records fetched while the last ones are handed over.
 
     A poll of kafka-python 3.0.12 that had to wait for its records does not ask for the next: each would wait
-    for the broker anew. Only posts to the I/O thread: an error here would lose records that were polled.
+    for the broker anew. Only posts to the I/O thread: an error here would lose records that were polled. It
+    is left for the next poll to meet: kafka-python notes a broker as asked before it asks, and would never
+    ask it again.
     """
-    consumer._manager.call_soon(consumer._fetcher._send_fetches_async)
+    fetcher = consumer._fetcher
+
+    async def fetch() -> None:
+        asked = set(fetcher._nodes_with_pending_fetch_requests)
+        try:
+            await fetcher._send_fetches_async()
+        except Exception:
+            fetcher._nodes_with_pending_fetch_requests &= asked
+            raise
+
+    consumer._manager.call_soon(fetch)
 
 
 def read_from(consumer: KafkaConsumer, where: TopicPartition, offset: int | None = None) -> bool:

