@@ -268,6 +268,21 @@ def test_nothing_is_claimed_while_the_model_is_away(world: World) -> None:
     world.rows(1)
 
 
+def test_a_picture_in_whose_folders_place_lies_a_file_is_gone(world: World, told: list[Event]) -> None:
+    world.intake.closed = "the model is away"
+    sub = world.inbox / "sub"
+    sub.mkdir()
+    (sub / "cat.jpg").write_bytes(jpeg())
+    world.start()
+    until(lambda: world.source.waiting == 1)
+    (sub / "cat.jpg").unlink()
+    sub.rmdir()
+    sub.touch()
+    world.intake.closed = None
+    until(lambda: world.source.waiting == 0)
+    assert not [event for event in told if isinstance(event, folder.FileUnreadable)]
+
+
 def test_what_is_handed_back_is_offered_again_under_the_same_key(world: World) -> None:
     world.intake.retries = 2
     world.start()

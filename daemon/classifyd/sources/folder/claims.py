@@ -82,10 +82,18 @@ class Claims:
         other OSErrors when it cannot be renamed."""
         if relative in self._used or len(self._used) >= FILES_PER_CLAIM:
             self._open_new()
+        try:
+            return self._take(relative)
+        except OSError:
+            self._doubtful = True
+            raise
+
+    def _take(self, relative: str) -> Taken:
         source = f"{self._inbox}/{relative}"
         for _ in range(_ATTEMPTS):
             target = self._target(relative)
-            if (self._folds or not relative.isascii()) and present(Path(target)):
+            unsure = self._folds or self._doubtful or not relative.isascii()
+            if unsure and present(Path(target)):
                 self._open_new()  # the file system takes a claimed file's name and this one for the same
                 target = self._target(relative)
             try:
@@ -170,6 +178,7 @@ class Claims:
     def _open_new(self) -> None:
         self._claim = self._new_claim()
         self._used: set[str] = set()
+        self._doubtful = False  # whether a rename failed: a network file system may have done it (rename(2))
 
     def _make_parent(self, target: Path) -> None:
         try:

@@ -33,6 +33,7 @@ def move(source: Path, target: Path, token: str) -> None:
         if error.errno == errno.EEXIST or os.path.lexists(target):
             _finish(source, target, token)
             return
+        source.lstat()  # where it is gone nothing is made: all of the inbox may be away
         _make_parent(target)  # which of two reasons link(2) tells first is its own business
         if error.errno in _NO_LINKS:
             _replace_placeholder(source, target, token)

@@ -168,7 +168,7 @@ class Offerer:
         except ChangedInClaim as changed:
             self._forget(queue, key)
             self._hold(changed.taken, closed=False)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._gone(queue, key, file)
         except OSError as error:
             self._trouble(queue, key, file, error)

@@ -100,6 +100,29 @@ def test_the_loser_of_a_rename_is_told_that_the_file_is_gone(layout: Layout) -> 
         make_claims(layout).claim("cat.jpg")
 
 
+def test_a_rename_that_was_done_although_it_failed_is_not_overwritten(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def late(source: Any, target: Any) -> None:
+        """NFS, after the server's answer was lost."""
+        rename(source, target)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
+
+    claims = make_claims(layout)
+    drop(layout, "dog.jpg")
+    claims.claim("dog.jpg")
+    drop(layout, "cat.jpg")
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "rename", late)
+        with pytest.raises(FileNotFoundError):
+            claims.claim("cat.jpg")
+    drop(layout, "cat.jpg")
+    claims.claim("cat.jpg")
+    assert len(list(layout.claimed.rglob("cat.jpg"))) == 2
+
+
 def test_a_claim_folder_that_the_mover_removed_meanwhile_is_made_again(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -307,6 +307,7 @@ def test_a_missing_source_is_told(source: Path, target: Path) -> None:
     source.unlink()
     with pytest.raises(FileNotFoundError):
         move(source, target, "TOKEN")
+    assert not target.parents[2].exists(), "an inbox that is away would be made anew"
 
 
 def test_an_error_that_may_pass_leaves_everything_as_it_was(
