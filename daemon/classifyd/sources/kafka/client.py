@@ -59,9 +59,11 @@ def fetch_ahead(consumer: KafkaConsumer) -> None:
     A poll of kafka-python 3.0.12 that had to wait for its records does not ask for the next: each would wait
     for the broker anew. Only posts to the I/O thread: an error here would lose records that were polled. It
     is left for the next poll to meet: kafka-python notes a broker as asked before it asks, and would never
-    ask it again.
+    ask it again. Like a poll it waits until the last answers were taken up, or each partition would fill one.
     """
     fetcher = consumer._fetcher
+    if fetcher._completed_fetches:
+        return
 
     async def fetch() -> None:
         asked = set(fetcher._nodes_with_pending_fetch_requests)

@@ -86,15 +86,31 @@ def test_a_reason_names_the_place_and_does_not_quote_the_whole_record():
     assert len(reason) < 600
 
 
-def test_a_broker_that_could_not_be_asked_ahead_is_asked_by_the_next_poll():
-    posted = []
+def fetching(*completed):
+    """A consumer that cannot ask broker 2, with these answers to take up, and what it posts."""
 
     async def send_fetches():
         fetcher._nodes_with_pending_fetch_requests.add(2)
         raise UnknownBrokerIdError(2)
 
-    fetcher = SimpleNamespace(_send_fetches_async=send_fetches, _nodes_with_pending_fetch_requests={1})
-    client.fetch_ahead(SimpleNamespace(_fetcher=fetcher, _manager=SimpleNamespace(call_soon=posted.append)))
+    fetcher = SimpleNamespace(
+        _completed_fetches=completed,
+        _send_fetches_async=send_fetches,
+        _nodes_with_pending_fetch_requests={1},
+    )
+    posted = []
+    return SimpleNamespace(_fetcher=fetcher, _manager=SimpleNamespace(call_soon=posted.append)), posted
+
+
+def test_a_broker_that_could_not_be_asked_ahead_is_asked_by_the_next_poll():
+    one, posted = fetching()
+    client.fetch_ahead(one)
     with pytest.raises(UnknownBrokerIdError):
         asyncio.run(posted[0]())
-    assert fetcher._nodes_with_pending_fetch_requests == {1}
+    assert one._fetcher._nodes_with_pending_fetch_requests == {1}
+
+
+def test_nothing_is_fetched_ahead_of_answers_that_wait_to_be_taken_up():
+    one, posted = fetching("the answer for B")
+    client.fetch_ahead(one)
+    assert not posted

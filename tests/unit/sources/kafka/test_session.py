@@ -131,6 +131,7 @@ def test_a_poll_that_meets_a_partition_that_was_taken_away_is_repeated(session, 
 def test_the_next_records_are_fetched_while_the_last_are_handed_over(session, consumer, monkeypatch):
     ahead = []
     consumer._manager = SimpleNamespace(call_soon=ahead.append)
+    consumer._fetcher._completed_fetches = ()
     for polled in ({}, {B: ["record"]}):
         monkeypatch.setattr(consumer, "poll", lambda polled=polled, **_options: polled)
         assert session._poll() == polled
