@@ -45,8 +45,8 @@ class Taker:
         self._clock = clock
 
     def credit(self, seen: Fingerprint) -> int:
-        """How many bytes will be held for this file."""
-        return 0 if seen.size > self._limits.max_bytes else seen.size
+        """How many bytes will be held for this file: none of one that is too large, or UNKNOWN."""
+        return seen.size if 0 <= seen.size <= self._limits.max_bytes else 0
 
     def take(self, found: Taken, seen: Fingerprint, condemnable: bool, claim: Callable[[], Taken]) -> Picture:
         """Reads a file that is as `seen`, then claims it.
