@@ -138,7 +138,7 @@ class Session:
             records, unreadable = client.poll(self._consumer, POLL)
             if unreadable is not None:
                 self._stop_at(unreadable)
-            if records:
+            elif records:  # or what cannot be read would be fetched at once, and looked at a minute later
                 client.fetch_ahead(self._consumer)
             return records
         except NoOffsetForPartitionError as error:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from kafka import TopicPartition
 from kafka.errors import (
+    CorruptRecordError,
     IllegalStateError,
     KafkaTimeoutError,
     NoOffsetForPartitionError,
@@ -15,6 +16,7 @@ from kafka.structs import OffsetAndMetadata
 from classifyd.sources.kafka import client
 from classifyd.sources.kafka.config import KafkaConfig
 from classifyd.sources.kafka.session import Session
+from classifyd.sources.kafka.unreadable import Unreadable
 from tests.unit.sources.kafka.fakes import FakePart
 
 A, B = TopicPartition("pictures", 0), TopicPartition("pictures", 1)
@@ -136,6 +138,15 @@ def test_the_next_records_are_fetched_while_the_last_are_handed_over(session, co
         monkeypatch.setattr(consumer, "poll", lambda polled=polled, **_options: polled)
         assert session._poll() == polled
     assert len(ahead) == 1, "once, after the poll that brought records"
+
+
+def test_what_cannot_be_read_is_not_fetched_again_at_once(session, monkeypatch):
+    ahead = []
+    monkeypatch.setattr(client, "fetch_ahead", ahead.append)
+    found = {B: ["record"]}, Unreadable(A, 5, CorruptRecordError("bad"))
+    monkeypatch.setattr(client, "poll", lambda *_: found)
+    assert session._poll() == {B: ["record"]}
+    assert not ahead
 
 
 def test_what_was_taken_away_is_not_measured(session):
