@@ -121,11 +121,7 @@ class Classify:
                 raise away(f"Model {model.name} cannot be asked now: {closed}.")
             raise busy(f"Model {model.name} has as many pictures under way as it may.")
         try:
-            body = await read_body(receive, self._limits, size, self._deadline)
-            if len(body) > ASIDE_BYTES:
-                image = await asyncio.to_thread(self._image, body, headers, model)
-            else:
-                image = self._image(body, headers, model)
+            image = await self._received(receive, size, headers, model)
             waiter = Waiter(self._waiting_room(), inlet, size)
         except BaseException:
             inlet.release(size)
@@ -138,6 +134,13 @@ class Classify:
                 HTTPStatus.GATEWAY_TIMEOUT,
                 f"Model {model.name} did not answer within {self._deadline:g} s (setting http.deadline).",
             ) from None
+
+    async def _received(self, receive: Receive, size: int, headers: Headers, model: Model) -> Image:
+        """The picture alone: the body that it was copied out of is not kept while it waits."""
+        body = await read_body(receive, self._limits, size, self._deadline)
+        if len(body) > ASIDE_BYTES:
+            return await asyncio.to_thread(self._image, body, headers, model)
+        return self._image(body, headers, model)
 
     def _image(self, body: Body, headers: Headers, model: Model) -> Image:
         upload = picture(body, headers.get(b"content-type", b""))

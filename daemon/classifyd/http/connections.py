@@ -10,12 +10,15 @@ user: the size of a head, the Host, and which transfer codings are understood.
 """
 
 import asyncio
+from collections.abc import Sized
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from classifyd.http.problems import ProblemError, away
 from classifyd.telemetry import emit
@@ -26,6 +29,8 @@ SLOWEST_CLIENT = 64 * 2**10
 
 MOST_HEAD_BYTES = 64 * 2**10
 """Of a request's first line and headers, of a chunk's own line, of trailers: kept until they are whole."""
+FIELD_BYTES = 32
+"""What a header counts for beside its name and value: it is kept as objects (RFC 9113, section 6.5.2)."""
 MOST_AHEAD = 64
 """Requests that a client may send before the first of them is answered."""
 
@@ -63,6 +68,18 @@ class NotHttp(Exception):
     """What came is no request, or not one that is taken."""
 
 
+class Flow(FlowControl):
+    """Reads nothing while requests wait for their turn: their bodies hold no credit yet."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
+
+
 class Connection(HttpToolsProtocol):
     """A connection within a crowd. What is no HTTP is answered with a problem, as the application does."""
 
@@ -72,11 +89,14 @@ class Connection(HttpToolsProtocol):
         self._due: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._unfinished = 0
+        self._head = 0
         self._in_body = False
         self._deaf = False
+        self._answering: RequestResponseCycle | None = None  # `cycle` is the request that came last
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = Flow(transport, self.pipeline)
         if len(self.connections) > self._crowd.most and not self._crowd.make_room():
             self._refuse("crowded", away("As many connections are open as http.max_connections allows."))
         self._wait_for_client()
@@ -87,11 +107,9 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._unfinished += len(data)
         try:
-            self.parser.feed_data(data)
+            self._parse(data)
             if self._unfinished > MOST_HEAD_BYTES:
                 raise NotHttp
-        except httptools.HttpParserUpgrade:
-            self._hear_no_more()  # what follows is not HTTP any more, for its sender
         except (httptools.HttpParserError, NotHttp):
             self._give_up()
         self._wait_no_more_if_at_work()
@@ -99,17 +117,23 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= MOST_AHEAD:
             raise NotHttp
+        self._head = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_body:  # where it is a trailer
-            super().on_header(name, value)
+        if self._in_body:  # it is a trailer
+            return
+        self._head += len(name) + len(value) + FIELD_BYTES
+        if self._head > MOST_HEAD_BYTES:
+            raise NotHttp
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._unfinished = 0
         self._check_head()
-        super().on_headers_complete()
-        self._in_body = True
+        if not self.parser.should_upgrade():  # else it is parsed again
+            super().on_headers_complete()
+            self._in_body = True
 
     def on_body(self, body: bytes) -> None:
         self._unfinished = 0
@@ -117,7 +141,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._unfinished, self._in_body = 0, False
-        super().on_message_complete()
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -136,6 +161,9 @@ class Connection(HttpToolsProtocol):
         self._wait_no_more()
         if self._timer is not None:
             self._timer.cancel()
+        if self._answering is not None:  # uvicorn tells this to the last request alone
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def cut(self, reason: Literal["slow", "crowded"]) -> None:
@@ -144,22 +172,43 @@ class Connection(HttpToolsProtocol):
         self._wait_no_more()
         self.transport.abort()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # httptools takes what follows for another protocol, even where it is the body: clients that would
+            # like HTTP/2 (curl --http2, Java's) ask so with a whole request. It is parsed as if they did not.
+            method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+            lines = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+            head = b"\r\n".join([b"%b %b HTTP/%b" % (method, self.url, version), *lines, b"", b""])
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+            self._parse(head + data[upgrade.args[0] :])
+
     def _check_head(self) -> None:
         """Raises NotHttp for what the parser lets pass and RFC 9112 does not (sections 2.3, 3.2 and 6.1)."""
         version = self.parser.get_http_version()
-        hosts = size = 0
+        hosts = 0
         for name, value in self.headers:
-            size += len(name) + len(value)
             if name == b"host":
                 hosts += 1
             elif name == b"transfer-encoding" and value.lower() != b"chunked":
                 raise NotHttp
         known = version == "1.0" or (version == "1.1" and hosts)
-        if not known or hosts > 1 or size + len(self.url) > MOST_HEAD_BYTES:
+        is_tunnel = self.parser.get_method() == b"CONNECT"
+        if not known or hosts > 1 or is_tunnel or self._head + len(self.url) > MOST_HEAD_BYTES:
             raise NotHttp
 
     def _give_up(self) -> None:
         """Ends the connection over what came; not before what came earlier is answered."""
+        if self._in_body and self.pipeline:  # it is the last of several, and not begun
+            self.pipeline.popleft()
+            self.cycle = self.pipeline[0][0] if self.pipeline else self._answering  # type: ignore[assignment]
+            self._in_body = False
         if not self._in_body and self._is_at_work():
             self._hear_no_more()
             emit(ConnectionCut(reason="malformed"))
@@ -211,7 +260,7 @@ class Connection(HttpToolsProtocol):
             self._set_timer(self._due)
 
     def _is_at_work(self) -> bool:
-        cycle = self.cycle
+        cycle = self._answering
         return cycle is not None and not (cycle.response_complete or cycle.disconnected)
 
     def _wait_no_more_if_at_work(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import tracemalloc
 
 import anyio
 import pytest
@@ -10,6 +11,7 @@ from prometheus_client import REGISTRY
 from classifyd.core.gate import Limits
 from classifyd.core.values import Reason, Rejected, Settlement, Source, Status
 from classifyd.http import HttpConfig
+from classifyd.http.classify import ASIDE_BYTES
 from tests.unit.http.fakes import NOW, World, answered, jpeg, recorded
 
 
@@ -247,6 +249,31 @@ def test_large_pictures_are_answered_too():
 
     assert world.post("/classify/resnet", content=jpeg() + bytes(2 * 2**20)).text == '{"classes": 1}'
     assert world.inlet.deliveries[0].image.size_bytes == len(jpeg()) + 2 * 2**20
+
+
+def test_of_a_form_only_the_picture_is_kept_while_it_waits():
+    picture = jpeg() + bytes(ASIDE_BYTES // 2)
+    form = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n%b\r\n--b--\r\n' % picture
+    pieces = [form[start : start + 2**16] for start in range(0, len(form), 2**16)]
+    kept = []
+    world = World(
+        settlement=lambda delivery: kept.append(tracemalloc.get_traced_memory()[0]) or answered(delivery)
+    )
+
+    async def content():
+        for piece in pieces:
+            yield piece
+
+    tracemalloc.start()
+    try:
+        world.post(
+            "/classify/resnet",
+            content=content(),
+            headers={"Content-Type": "multipart/form-data; boundary=b"},
+        )
+    finally:
+        tracemalloc.stop()
+    assert kept[0] < 1.5 * len(picture)
 
 
 def test_many_requests_are_answered_at_once():

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import ExitStack, suppress
 
 import httpx
@@ -12,6 +13,10 @@ from classifyd.http.connections import MOST_AHEAD
 from classifyd.http.server import _most_connections
 from tests.unit.http.fakes import World, answered, jpeg
 from tests.unit.http.test_server import serving
+
+CLASSIFY = (
+    b"POST /classify/resnet HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(jpeg()) + jpeg()
+)
 
 
 def connect(server):
@@ -79,9 +84,21 @@ def test_who_sends_more_requests_ahead_than_may_wait_gets_the_answers_to_those_t
         b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n",
         b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"X: %b\r\n" % (b"x" * 70_000),
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"x:\r\n" * 5_000,
         b"GET /%b HTTP/1.1\r\nHost: localhost\r\n" % (b"x" * 70_000),
+        b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n",
     ],
-    ids=["no host", "two hosts", "another version", "codings", "two lengths", "long header", "long target"],
+    ids=[
+        "no host",
+        "two hosts",
+        "another version",
+        "codings",
+        "two lengths",
+        "long header",
+        "many headers",
+        "long target",
+        "tunnel",
+    ],
 )
 def test_what_the_parser_lets_pass_and_http_does_not_is_refused(head):
     with serving(World()) as server, connect(server) as connection:
@@ -101,14 +118,70 @@ def test_trailers_are_no_headers_and_not_kept():
                 connection.sendall(b"X: x\r\n" * 10_000)
 
 
-def test_what_is_no_http_behind_a_request_under_way_does_not_cost_that_its_answer():
+@pytest.mark.parametrize("pause", [0, 0.05], ids=["in one piece", "in two"])
+@pytest.mark.parametrize("wish", ["h2c", "websocket"])
+def test_who_would_like_another_protocol_is_answered_in_this_one(wish, pause):
+    head = f"POST /classify/resnet HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: {wish}\r\n"
+    with serving(World(), client_timeout=0.5) as server, connect(server) as connection:
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(jpeg()))
+        time.sleep(pause)
+        connection.sendall(jpeg() + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with connection.makefile("rb") as answers:
+            answer = answers.read()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'{"classes": 1}' in answer
+    assert answer.endswith(b'{"alive":true}')
+
+
+def test_who_leaves_more_than_one_request_behind_is_no_failure(caplog):
+    offered = threading.Event()
+    world = World(settlement=lambda _delivery: offered.set())
+    with serving(world) as server:
+        with connect(server) as connection:
+            connection.sendall(CLASSIFY + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert offered.wait(10)
+        assert httpx.get(f"{server.url}/healthz").status_code == 200  # by now the loop knows
+        world.inlet.deliveries[0].settle(answered(world.inlet.deliveries[0]))
+    assert not world.inlet.credits
+    assert "Exception" not in caplog.text
+
+
+def test_bodies_sent_ahead_are_not_read_while_others_wait_for_their_turn():
+    offered = threading.Semaphore(0)
+    world = World(settlement=lambda _delivery: offered.release())
+    small = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
+    ahead = memoryview((head + bytes(200_000)) * 200)
+
+    def send(sent):
+        with suppress(TimeoutError):
+            while sent < len(ahead):
+                sent += connection.send(ahead[sent : sent + 2**16])
+        return sent
+
+    with serving(world, stop_timeout=0) as server, connect(server) as connection:
+        connection.settimeout(0.5)
+        connection.sendall(CLASSIFY + small * 60 + CLASSIFY)
+        assert offered.acquire(timeout=10)
+        before = send(0)  # into the system's own buffers
+        world.inlet.deliveries[0].settle(answered(world.inlet.deliveries[0]))
+        assert offered.acquire(timeout=10)
+        assert send(before) - before < 4 * 2**20
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"no HTTP at all\r\n\r\n",
+        b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n",
+    ],
+    ids=["no head", "no chunk"],
+)
+def test_what_is_no_http_behind_a_request_under_way_does_not_cost_that_its_answer(nonsense):
     offered = threading.Event()
     world = World(settlement=lambda _delivery: offered.set())
     with serving(world) as server, connect(server) as connection:
-        connection.sendall(
-            b"POST /classify/resnet HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(jpeg())
-        )
-        connection.sendall(jpeg() + b"no HTTP at all\r\n\r\n")
+        connection.sendall(CLASSIFY + nonsense)
         assert offered.wait(10)
         world.inlet.deliveries[0].settle(answered(world.inlet.deliveries[0]))
         with connection.makefile("rb") as answers:
