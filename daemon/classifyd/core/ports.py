@@ -58,9 +58,9 @@ class Inlet(Protocol):
     """A lane of a model's intake, as a source sees it. Credits bound what is under way."""
 
     def reserve(self, size: int, timeout: float = 0.0) -> bool:
-        """Takes one item's and `size` bytes' credit, waiting `timeout` seconds at most; before the picture
-        is read. False when there is none, or while the model is away. A size above the whole capacity
-        counts as the capacity."""
+        """Takes one item's and `size` bytes' credit, waiting `timeout` seconds at most, and in bulk a few
+        milliseconds while somebody waits for an answer; before the picture is read. False when there is
+        none, or while the model is away. A size above the whole capacity counts as the capacity."""
 
     def release(self, size: int) -> None:
         """Gives back what `reserve(size)` took; after the picture is settled, or was not offered."""

@@ -31,8 +31,9 @@ from classifyd.sources.kafka.pictures import picture
 RETRY_DELAY = 1.0
 """Seconds before a picture that came back with RETRY is offered again."""
 BURST = 64
-"""Pictures that are handed over at once at most: each time wakes a worker, but the first of a large fetch
-should not wait for its last."""
+BURST_TIME = 0.01
+"""Pictures that are handed over at once at most, and the seconds that the first of them waits for the others:
+each time wakes a worker."""
 LONGEST_NAME = 1024
 """Bytes of a record's key that name its picture: a name is for people, and goes into rows and log lines."""
 _HEADER_COST = 128
@@ -114,7 +115,8 @@ class Handover:
     def _burst(self) -> list[Delivery]:
         """The next pictures, each under a credit: waits for the first one's, and for no other's."""
         burst: list[Delivery] = []
-        while self._held and len(burst) < BURST:
+        due = time.monotonic() + BURST_TIME
+        while self._held and len(burst) < BURST and not (burst and time.monotonic() >= due):
             partition, record = self._held[0]
             if not partition.gone:
                 credit = _cost(record)
