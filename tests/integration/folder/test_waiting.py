@@ -90,16 +90,15 @@ def test_a_file_over_the_limit_is_rejected_without_being_read(
 def test_a_file_that_changes_while_it_is_claimed_is_read_again_under_the_same_key(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, path = Path.rename, world.inbox / "cat.jpg"
+    real, path = os.rename, world.inbox / "cat.jpg"
 
-    def rename_and_write(self: Path, target: Any) -> Any:
-        renamed = real(self, target)
-        if self == path:
+    def rename_and_write(source: str, target: str) -> None:
+        real(source, target)
+        if Path(source) == path:
             with Path(target).open("ab") as file:
                 file.write(b"more")
-        return renamed
 
-    monkeypatch.setattr(Path, "rename", rename_and_write)
+    monkeypatch.setattr(os, "rename", rename_and_write)
     world.start()
     world.watched()
     path.write_bytes(jpeg())
@@ -191,14 +190,14 @@ def test_an_unreadable_file_stays_is_named_once_and_taken_when_it_can_be_read(
 
 
 def test_a_file_that_may_not_be_renamed_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Path.rename
+    real = os.rename
 
-    def refuse(self: Path, target: Any) -> Any:
-        if self.name == "shared.jpg":
-            raise PermissionError(errno.EPERM, "Operation not permitted", str(self))
-        return real(self, target)
+    def refuse(source: str, target: str) -> None:
+        if Path(source).name == "shared.jpg":
+            raise PermissionError(errno.EPERM, "Operation not permitted", source)
+        real(source, target)
 
-    monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
     (world.inbox / "shared.jpg").write_bytes(jpeg())
     world.start()
     until(lambda: world.source.unhandled == 1)
