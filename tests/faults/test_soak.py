@@ -8,7 +8,7 @@ from math import isnan
 
 import pytest
 
-from verification.faults.soak.growth import LONGEST_WAL, Latencies, growth, percentile
+from verification.faults.soak.growth import LONGEST_WAL, Latencies, growth
 from verification.faults.soak.vitals import Vitals
 
 BOUND = 1200.0
@@ -86,8 +86,3 @@ def test_where_an_outage_covers_a_quarter_its_latencies_are_unknown():
     unknown = Latencies("http", [0.1], [])
     assert isnan(unknown.ratio)
     assert unknown.violation(3.0) is None
-
-
-def test_a_percentile_is_one_of_the_values():
-    assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
-    assert percentile([1.0], 0.99) == 1.0

@@ -13,8 +13,8 @@ from verification.bench import photos
 from verification.bench.figures import Figure, at_most
 from verification.bench.processes import BOUND, answering_at_once, daemon
 from verification.bench.scale import Scale
-from verification.faults.soak.growth import percentile
 from verification.kit.daemon import DaemonProcess
+from verification.kit.percentiles import percentile
 
 NATIVE = {"CLASSIFYD_INBOX__WATCH": "native"}
 PAUSE = 0.02

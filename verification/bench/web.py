@@ -10,8 +10,8 @@ from verification.bench import photos
 from verification.bench.figures import Figure, at_least, at_most, side_by_side
 from verification.bench.processes import BOUND, answering_at_once, daemon, listening, run
 from verification.bench.scale import Scale
-from verification.faults.soak.growth import percentile
 from verification.kit.daemon import DaemonProcess
+from verification.kit.percentiles import percentile
 
 MANY = 32
 PAUSE = 0.005

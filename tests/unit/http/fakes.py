@@ -74,6 +74,7 @@ class FakeInlet:
             return False
         with self._changed:
             self.credits.append(size)
+            self._changed.notify_all()
         return True
 
     def release(self, size):
@@ -87,6 +88,10 @@ class FakeInlet:
         settlement = self.settlement(delivery)
         if settlement is not None:
             threading.Thread(target=delivery.settle, args=[settlement], name="fake-recorder").start()
+
+    def any_reserved(self):
+        with self._changed:
+            return self._changed.wait_for(lambda: self.credits, timeout=5)
 
     def all_released(self):
         with self._changed:

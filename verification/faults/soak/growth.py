@@ -1,10 +1,10 @@
 """What may not grow: memory, descriptors, threads, the write-ahead log, the outbox, and latencies."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verification.faults.soak.vitals import Vitals
+from verification.kit.percentiles import percentile
 
 MEMORY = 0.10
 """By how much memory at the end may be above its level after the warm-up."""
@@ -64,10 +64,3 @@ class Latencies:
             for part in (self.first, self.last)
         )
         return f"{self.source}: median of the first quarter and of the last {told}: {self.ratio:.2f} times"
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of the values lie (nearest rank); NaN of none."""
-    if not values:
-        return math.nan
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from verification.faults.soak.growth import percentile
 from verification.faults.soak.load import answer
 from verification.faults.soak.running import Outage, Running
 from verification.faults.soak.vitals import Vitals
+from verification.kit.percentiles import percentile
 
 COLUMNS = (
     *("second", "rss_mib", "fds", "threads", "wal_kib", "pending", "kept", "rows"),
