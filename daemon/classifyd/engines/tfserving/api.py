@@ -7,16 +7,15 @@ else (no answer, a time-out, overload, a proxy's page, a wrong address) is an ou
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
-import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import LocationParseError
 
 from classifyd.core.errors import ConfigurationError, Failed, Oversized, Refused, Unavailable
-from classifyd.engines.tfserving.deadline import DeadlineAdapter
+from classifyd.engines.tfserving.client import ERRORS, Answer, HttpClient
 
 _CONNECTIONS = 16  # kept alive; more may be open at once
 _REFUSED = 400
@@ -46,16 +45,11 @@ class ServingApi:
                 f"model {model}: url {url!r} is no server's address; write http://HOST:PORT (REST, not gRPC)"
             )
         self.server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._model = f"{url.rstrip('/').removesuffix('/v1')}/v1/models/{quote(model, safe='')}"
-        self._session = requests.Session()
-        self._session.trust_env = False
-        # Compressing numbers between two machines of one rack costs more than it saves.
-        self._session.headers["Accept-Encoding"] = "identity"
-        self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
-        tls = any(address.startswith("https") for address in (url, proxy or ""))
-        adapter = DeadlineAdapter(_CONNECTIONS, tls)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._model = f"/v1/models/{quote(model, safe='')}"
+        try:
+            self._client = HttpClient(url.rstrip("/").removesuffix("/v1"), proxy, _CONNECTIONS)
+        except LocationParseError as error:
+            raise ConfigurationError(f"model {model}: {self.server}, or its proxy, is no address") from error
 
     def states(self) -> dict[int, str]:
         """The state of each version: START, LOADING, AVAILABLE, UNLOADING, END. Raises Unavailable."""
@@ -69,12 +63,12 @@ class ServingApi:
         """What the version says of its signatures. Raises Unavailable."""
         return self._get(f"{self._model}/versions/{version}/metadata")
 
-    def predict(self, version: int, body: bytes) -> list[Any]:
-        """The predictions for a request in row format, one for each instance that was sent.
+    def predict(self, version: int, body: Sequence[bytes]) -> list[Any]:
+        """The predictions for a request in row format, given in pieces: one for each instance in it.
 
         Raises NotLoaded, Unavailable, Refused or Failed.
         """
-        answer = self._ask("POST", f"{self._model}/versions/{version}:predict", body)
+        answer = self._ask(f"{self._model}/versions/{version}:predict", body)
         rows = answer.get("predictions")
         if not isinstance(rows, list):
             raise self._strange("its answer has no list of predictions")
@@ -82,46 +76,45 @@ class ServingApi:
 
     def close(self) -> None:
         """Closes the kept connections."""
-        self._session.close()
+        self._client.close()
 
-    def _get(self, url: str) -> dict[str, Any]:
+    def _get(self, path: str) -> dict[str, Any]:
         try:
-            return self._ask("GET", url)
+            return self._ask(path)
         except (Refused, Failed) as error:  # no picture was sent
             raise Unavailable(str(error)) from error
 
-    def _ask(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+    def _ask(self, path: str, body: Sequence[bytes] | None = None) -> dict[str, Any]:
         try:
-            with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False, stream=True
-            ) as response:
-                content = response.raw.read(_LONGEST_ANSWER + 1)
-        except (requests.RequestException, HTTPError, OSError) as error:
+            if body is None:
+                answer = self._client.get(path, _LONGEST_ANSWER)
+            else:
+                answer = self._client.post(path, body, _LONGEST_ANSWER)
+        except ERRORS as error:
             cause = _root(error)
             what = "did not answer in time" if isinstance(cause, TimeoutError) else "cannot be reached"
             raise Unavailable(f"{self.server} {what}: {cause}") from error
-        if response.status_code != 200:
-            raise self._error(response, content)
-        if len(content) > _LONGEST_ANSWER:
+        if answer.status != 200:
+            raise self._error(answer)
+        if len(answer.content) > _LONGEST_ANSWER:
             raise self._strange(f"its answer has more than {_LONGEST_ANSWER} bytes")
-        answer = _parsed(content)
-        if not isinstance(answer, dict):
+        document = _parsed(answer.content)
+        if not isinstance(document, dict):
             raise self._strange("its answer is no JSON object")
-        return answer
+        return document
 
-    def _error(self, response: requests.Response, content: bytes) -> Unavailable | Refused | Failed:
-        code = response.status_code
-        told = f"{self.server} answered {code}: {_reason(content) or response.reason}"
+    def _error(self, answer: Answer) -> Unavailable | Refused | Failed:
+        code = answer.status
+        told = f"{self.server} answered {code}: {_reason(answer.content) or answer.reason}"
         if code == _TOO_LARGE:
             return Oversized(f"{told} (a proxy's limit? raise it, or lower max_batch_bytes)")
-        if code == _REFUSED and _own_words(content):
+        if code == _REFUSED and _own_words(answer.content):
             return Refused(told)
-        if code in _FAILED and _own_words(content):
+        if code in _FAILED and _own_words(answer.content):
             return Failed(told)
         if code == 404:
             return NotLoaded(f"{told} (is the model loaded there, and its name right?)")
-        return Unavailable(told, _retry_after(response))
+        return Unavailable(told, _retry_after(answer))
 
     def _strange(self, what: str) -> Unavailable:
         return Unavailable(f"{self.server} does not answer like TensorFlow Serving: {what}; check `url`")
@@ -150,14 +143,14 @@ def _reason(content: bytes) -> str:
     return " ".join(text.split())[:_LONGEST_REASON]
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def _retry_after(answer: Answer) -> float | None:
     """The header's seconds; its other form, a date, is not used by model servers."""
-    value = response.headers.get("Retry-After", "")
+    value = answer.headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else None
 
 
 def _root(error: BaseException) -> BaseException:
-    """The error under the layers of requests and urllib3, which chain it or carry it as last argument."""
+    """The error under the layers of urllib3, which chains it or carries it as last argument."""
     carried = error.args[-1] if error.args else None
     under = error.__cause__ or error.__context__ or carried
     return _root(under) if isinstance(under, BaseException) else error

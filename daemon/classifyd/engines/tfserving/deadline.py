@@ -1,6 +1,6 @@
-"""HTTP with a bound on the whole of a call.
+"""Connections with a bound on the whole of a call.
 
-A time-out of `requests` bounds each read: a server that sends a byte now and then, in the headers or in the
+A socket's time-out bounds each operation: a server that sends a byte now and then, in the headers or in the
 body, holds the caller for ever. Here the sockets themselves ask, before every operation, what is left of the
 call's time.
 """
@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
+import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
@@ -25,7 +24,7 @@ _end: ContextVar[float] = ContextVar("end")
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Every connection of a `DeadlineAdapter` that is used in the block, by this thread, must be done
+    """Every `Connection` and `TLSConnection` that is used in the block, by this thread, must be done
     within `seconds` from now. (Only the lookup of a host's name keeps the system's own time-out.)"""
     token = _end.set(time.monotonic() + seconds)
     try:
@@ -40,30 +39,6 @@ def remaining() -> float:
     if left <= 0:
         raise TimeoutError("the call's time is over")
     return min(left, _LONGEST_WAIT_S)
-
-
-class DeadlineAdapter(HTTPAdapter):
-    """A transport for a `requests` session that keeps the deadline. A request on a kept-alive connection
-    that the server has just closed is sent once more.
-
-    `connections` are kept alive at most; `tls` is whether any will be encrypted (reading the system's
-    certificates takes a while).
-    """
-
-    def __init__(self, connections: int, tls: bool) -> None:
-        self._options = {"ssl_context": _timed_tls()} if tls else {}
-        # Reading fails where a kept connection was closed meanwhile; no new connection is an outage.
-        retries = Retry(total=None, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=None)
-        super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=retries)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **(options | self._options))
-        _keep_deadlines(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **(options | self._options))
-        _keep_deadlines(manager)
-        return manager
 
 
 class _Timed:
@@ -90,30 +65,24 @@ class _TimedTLSSocket(_Timed, ssl.SSLSocket):
     pass
 
 
-class _Connection(HTTPConnection):
+class Connection(HTTPConnection):
+    """A connection that keeps the deadline, to a server or to a proxy that passes requests on."""
+
     def _new_conn(self) -> socket.socket:
         return _connected(self)
 
 
-class _TLSConnection(HTTPSConnection):
+class TLSConnection(HTTPSConnection):
+    """The same, encrypted; with `set_tunnel`, through a proxy. Made with `ssl_context=tls_context()`."""
+
     def _new_conn(self) -> socket.socket:
         return _connected(self)
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
-
-
-def _keep_deadlines(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
-
-
-def _timed_tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Trusts what the system trusts (or SSL_CERT_FILE and SSL_CERT_DIR name), and certifi's authorities."""
     context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
     context.sslsocket_class = _TimedTLSSocket
     return context
 

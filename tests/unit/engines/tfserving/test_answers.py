@@ -28,7 +28,7 @@ from verification.kit.serving import ServingStandIn, faults
         (faults.status(404, "Servable not found for request: Latest(colours)"), Unavailable, "404: Servable"),
         (faults.page(404), Unavailable, "404: <html>"),
         (faults.page(502), Unavailable, "502: <html>"),
-        (faults.status(302, "moved", Location="/v1/models/colours"), Unavailable, "answered 302: Found"),
+        (faults.status(302, "moved", Location="/v1/models/colours"), Unavailable, "answered 302: moved"),
         (faults.page(200), Unavailable, "no JSON object; check `url`"),
         (faults.reset(), Unavailable, "cannot be reached: .*reset"),
         (faults.wrong_count(-1), Failed, "1 predictions for 2 pictures"),

@@ -60,6 +60,14 @@ def test_what_is_no_address_refuses_the_start(url: str) -> None:
         TFServingClassifier(TFServingConfig("m", url))
 
 
+def test_an_address_of_an_impossible_port_refuses_the_start_and_tells_no_password() -> None:
+    with pytest.raises(
+        ConfigurationError, match="http://127.0.0.1:99999, or its proxy, is no address"
+    ) as raised:
+        TFServingClassifier(TFServingConfig("m", "http://user:secret@127.0.0.1:99999"))
+    assert "secret" not in str(raised.value)
+
+
 def test_a_version_is_latest_or_a_number() -> None:
     with pytest.raises(ConfigurationError, match="version 'newest'"):
         TFServingClassifier(TFServingConfig("m", "http://127.0.0.1:1", version="newest"))
