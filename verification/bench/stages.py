@@ -30,7 +30,7 @@ _ENGINE = "classifyd/engines"
 
 STAGES: Mapping[str, Sequence[str]] = {
     "watch": (*(f"{_FOLDER}/{name}.py" for name in ("inotify", "watcher", "hints", "rounds")), "watchdog/"),
-    "read": tuple(f"{_FOLDER}/files.py:{name}" for name in ("read_unchanged", "_read", "_compare")),
+    "read": (f"{_FOLDER}/files.py:read",),
     "look": tuple(
         f"{_FOLDER}/{name}.py"
         for name in ("files", "scan", "finding", "surveyor", "selection", "candidates", "readiness")

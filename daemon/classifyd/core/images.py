@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from classifyd.core.gate import Limits, inspect
+from classifyd.core.gate import Inspection, Limits, inspect
 from classifyd.core.values import Image, Origin, Record, Rejected
 
 
@@ -17,7 +17,19 @@ def examine(
 ) -> tuple[Image, Rejected | None]:
     """Hashes and inspects a whole encoded picture: the image, and the gate's refusal if there is one."""
     inspection = inspect(data, limits)
-    image = Image(
+    return image_of(origin, data, inspection, received_at, traceparent, record), inspection.refusal
+
+
+def image_of(
+    origin: Origin,
+    data: bytes,
+    inspection: Inspection,
+    received_at: datetime,
+    traceparent: str | None = None,
+    record: Record | None = None,
+) -> Image:
+    """Hashes a whole encoded picture that was inspected."""
+    return Image(
         origin=origin,
         data=data,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -28,4 +40,3 @@ def examine(
         traceparent=traceparent,
         record=record,
     )
-    return image, inspection.refusal

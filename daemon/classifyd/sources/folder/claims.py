@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ulid import ULID
 
-from classifyd.core.names import encode, encode_path
+from classifyd.core.names import encode_path
 from classifyd.core.values import Origin, Source
 from classifyd.crashpoints import Point, reached
 from classifyd.sources.folder.files import Fingerprint, present
@@ -21,44 +21,36 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A file under way: its origin, its path relative to the inbox, and where it lies now (absolute): in a
-    claim folder, or (`claimed` is false) where it was found."""
+    """A file under way: its origin's key, its path relative to the inbox, and where it lies now (absolute):
+    in a claim folder, or (`claimed` is false) where it was found."""
 
-    origin: Origin
+    key: str
     relative: str
-    path: Path
+    path: str
     claimed: bool = True
-
-    @property
-    def key(self) -> str:
-        return self.origin.key
 
     @property
     def claim(self) -> str:
         """The claim that it belongs to, as its key names it."""
-        return self.origin.key.partition("/")[0]
+        return self.key.partition("/")[0]
+
+    @property
+    def origin(self) -> Origin:
+        """The origin that its key names."""
+        path = encode_path(self.relative)
+        return Origin(Source.FOLDER, self.key, name=path.rpartition("/")[2], path=path)
 
 
-def origin_of(key: str, relative: str) -> Origin:
-    """The origin of the file at this path below the inbox."""
-    return Origin(
-        source=Source.FOLDER,
-        key=key,
-        name=encode_path(relative.rpartition("/")[2]),
-        path=encode_path(relative),
-    )
-
-
-def found_at(inbox: Path, relative: str) -> Taken:
+def found_at(inbox: str, relative: str) -> Taken:
     """A file that lies in the inbox, before it is claimed; it has no key yet."""
-    return Taken(origin_of("", relative), relative, inbox / relative, claimed=False)
+    return Taken("", relative, f"{inbox}/{relative}", claimed=False)
 
 
-def kept(inbox: Path, relative: str, seen: Fingerprint) -> Taken:
+def kept(inbox: str, relative: str, seen: Fingerprint) -> Taken:
     """A file that stays where it is: it is another origin when its size or modification time changes."""
-    path = inbox / relative
+    path = os.path.join(inbox, relative)  # noqa: PTH118
     key = f"file:{encode_path(path)}:{seen.size}:{seen.mtime_ns}"
-    return Taken(origin_of(key, relative), relative, path, claimed=False)
+    return Taken(key, relative, path, claimed=False)
 
 
 class Claims:
@@ -93,7 +85,7 @@ class Claims:
         for _ in range(_ATTEMPTS):
             target = self._target(relative)
             unsure = self._folds or self._doubtful or not relative.isascii()
-            if unsure and present(Path(target)):
+            if unsure and present(target):
                 self._open_new()  # the file system takes a claimed file's name and this one for the same
                 target = self._target(relative)
             try:
@@ -108,7 +100,7 @@ class Claims:
             else:
                 self._used.add(relative)
                 reached(Point.FILE_CLAIMED)
-                return Taken(origin_of(self._key(self._claim, relative), relative), relative, Path(target))
+                return Taken(_key(self._claim, relative), relative, target)
         raise OSError(f"cannot claim {encode_path(source)}: its claim folder keeps vanishing")
 
     def left_behind(self) -> Iterator[Taken]:
@@ -166,11 +158,7 @@ class Claims:
 
     def _taken(self, claim: str, files: list[str]) -> Iterator[Taken]:
         for relative in files:
-            path = self._mine / claim / relative
-            yield Taken(origin_of(self._key(claim, relative), relative), relative, path)
-
-    def _key(self, claim: str, relative: str) -> str:
-        return f"folder:{claim}/{encode(os.fsencode(relative))}"
+            yield Taken(_key(claim, relative), relative, f"{self._mine_text}/{claim}/{relative}")
 
     def _target(self, relative: str) -> str:
         return f"{self._mine_text}/{self._claim}/{relative}"
@@ -189,8 +177,13 @@ class Claims:
         reached(Point.CLAIM_FOLDER_MADE)
 
 
-def remove_empty(path: Path, layout: Layout) -> None:
+def _key(claim: str, relative: str) -> str:
+    return f"folder:{claim}/{encode_path(relative)}"
+
+
+def remove_empty(file: str, layout: Layout) -> None:
     """Removes the claim's folder that a file lay in, with those below it; what is not empty stays."""
+    path = Path(file)
     if path.is_relative_to(layout.claimed):
         instance, claim = path.relative_to(layout.claimed).parts[:2]
         _clear(layout.claims_of(instance) / claim)

@@ -51,6 +51,7 @@ class Finder:
         health: Health,
     ) -> None:
         self._config = config
+        self._inbox = str(config.path)
         self._hints = hints
         self._candidates = candidates
         self._unrecorded = unrecorded
@@ -133,7 +134,7 @@ class Finder:
             self.beyond = max(self.beyond, 1)  # the scan of its folder counts it
         else:
             with suppress(OSError):  # a hint only: the scan finds the file, and tells what is wrong with it
-                if (seen := look(self._config.path / relative)) is not None:
+                if (seen := look(f"{self._inbox}/{relative}")) is not None:
                     self._seen.append(Sighting(relative, seen))
 
     def _see(self, relative: str, seen: Fingerprint) -> None:

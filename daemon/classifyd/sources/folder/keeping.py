@@ -12,7 +12,7 @@ class StillToDo:
     """Picks the sightings that are neither recorded nor under way."""
 
     def __init__(self, inbox: Path, ledger: Ledger, under_way: UnderWay) -> None:
-        self._inbox = inbox
+        self._inbox = str(inbox)
         self._ledger = ledger
         self._under_way = under_way
 

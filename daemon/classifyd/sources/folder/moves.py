@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 
 from classifyd.crashpoints import Point, reached
+from classifyd.sources.folder.files import StrPath
 
 # What link(2) answers where it cannot: no links on that file system, too many of one file already, or
 # (EPERM, fs.protected_hardlinks) a file of somebody else's.
@@ -20,7 +21,7 @@ _NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNO
 _MARK = b"classifyd is moving a picture here: "
 
 
-def move(source: Path, target: Path, token: str) -> None:
+def move(source: StrPath, target: StrPath, token: str) -> None:
     """Moves a regular file, and makes the folders above its target.
 
     `token` names this very move; the same one is passed when it is repeated after a crash. Raises
@@ -30,30 +31,37 @@ def move(source: Path, target: Path, token: str) -> None:
     try:
         _link(source, target)
     except OSError as error:
-        if error.errno == errno.EEXIST or os.path.lexists(target):
-            _finish(source, target, token)
-            return
-        source.lstat()  # where it is gone nothing is made: all of the inbox may be away
-        _make_parent(target)  # which of two reasons link(2) tells first is its own business
-        if error.errno in _NO_LINKS:
-            _replace_placeholder(source, target, token)
-            return
-        if error.errno != errno.EXDEV:
-            raise
-        _copy(source, target, token)
-    source.unlink()
+        _move_otherwise(Path(source), Path(target), token, error)
+    else:
+        os.unlink(source)  # noqa: PTH108 (for each picture: a Path costs more than the call)
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: StrPath, target: StrPath) -> None:
     """Links, and makes the folders above the target first where they are missing."""
     try:
         os.link(source, target)
     except (FileNotFoundError, NotADirectoryError):
-        source.lstat()
-        _make_parent(target)
+        os.lstat(source)
+        _make_parent(Path(target))
         reached(Point.PLACE_FOLDER_MADE)
         os.link(source, target)
     reached(Point.FILE_LINKED)
+
+
+def _move_otherwise(source: Path, target: Path, token: str, error: OSError) -> None:
+    """Where it cannot be linked to its target, for this error."""
+    if error.errno == errno.EEXIST or os.path.lexists(target):
+        _finish(source, target, token)
+        return
+    source.lstat()  # where it is gone nothing is made: all of the inbox may be away
+    _make_parent(target)  # which of two reasons link(2) tells first is its own business
+    if error.errno in _NO_LINKS:
+        _replace_placeholder(source, target, token)
+        return
+    if error.errno != errno.EXDEV:
+        raise error
+    _copy(source, target, token)
+    source.unlink()
 
 
 def move_where_seen(source: Path, target: Path, token: str, other: Path) -> Path:

@@ -51,6 +51,7 @@ class Offerer:
         clock: Callable[[], datetime],
     ) -> None:
         self._config = config
+        self._inbox = str(config.path)
         self._patience = Patience(config.settle_time, config.incomplete_timeout)
         self._candidates = candidates
         self._taker = taker
@@ -127,7 +128,7 @@ class Offerer:
 
     def _offer_found(self, claims: Claims, until: float) -> bool:
         for relative, readiness in self._candidates.due(time.monotonic()):
-            found = found_at(self._config.path, relative)
+            found = found_at(self._inbox, relative)
             claim = partial(self._claim, claims, relative)
             if not self._try(self._candidates, relative, found, readiness, claim):
                 return False
@@ -136,7 +137,7 @@ class Offerer:
         return True
 
     def _claim(self, claims: Claims, relative: str, seen: Fingerprint) -> Taken:
-        return claims.claim(relative) if self._config.claims else kept(self._config.path, relative, seen)
+        return claims.claim(relative) if self._config.claims else kept(self._inbox, relative, seen)
 
     def _try(self, queue: Candidates, key: str, file: Taken, readiness: Readiness, claim: Claim) -> bool:
         """One file that is due; returns False when there was no credit for it."""
@@ -160,7 +161,8 @@ class Offerer:
         """Returns whether the file was offered; if not, the queue knows when to try again."""
         seen = readiness.seen
         try:
-            picture = self._taker.take(file, seen, self._condemnable(file, readiness), partial(claim, seen))
+            condemnable = partial(self._condemnable, file, readiness)
+            picture = self._taker.take(file.path, seen, condemnable, partial(claim, seen))
         except FileChanged:
             self._changed(queue, key, file)
         except StillIncomplete:

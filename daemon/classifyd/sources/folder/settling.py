@@ -32,7 +32,7 @@ class Settler:
             reached(Point.MOVE_BEGUN)
             place = self._place(taken, result)
             if place is None:
-                taken.path.unlink(missing_ok=True)
+                Path(taken.path).unlink(missing_ok=True)
                 reached(Point.FILE_DELETED)
             elif not self._moved(taken, place, result):
                 self._miss(taken, place, result)
@@ -40,7 +40,7 @@ class Settler:
                 remove_empty(taken.path, self._layout)
                 reached(Point.CLAIM_FOLDER_REMOVED)
 
-    def _moved(self, taken: Taken, place: Path, result: Result) -> bool:
+    def _moved(self, taken: Taken, place: str, result: Result) -> bool:
         """Moves it; False when it does not lie where it was claimed, as after a crash."""
         if isinstance(result.outcome, Rejected) and not present(taken.path):
             return False  # before its sidecar is written once more
@@ -53,38 +53,39 @@ class Settler:
         reached(Point.FILE_MOVED)
         return True
 
-    def _miss(self, taken: Taken, place: Path, result: Result) -> None:
-        if not any(map(present, (place, beside(place, result.id)))):
+    def _miss(self, taken: Taken, place: str, result: Result) -> None:
+        if not (present(place) or present(beside(Path(place), result.id))):
             self._layout.inbox.stat()  # raises while all of it is away: what it holds may come back
             events.emit(events.ClaimVanished(origin=taken.key, path=encode_path(taken.path)))
 
-    def _place(self, taken: Taken, result: Result) -> Path | None:
+    def _place(self, taken: Taken, result: Result) -> str | None:
         if result.stored_path is None:
             return self._shelf.place(taken, result)
         try:
-            return Path(decode_path(result.stored_path))
+            return decode_path(result.stored_path)
         except ValueError as error:
             raise OSError(errno.EINVAL, f"its recorded place is none: {error}") from error
 
-    def _put(self, taken: Taken, place: Path, result: Result) -> None:
+    def _put(self, taken: Taken, place: str, result: Result) -> None:
         try:
             self._put_at(taken, place, result)
         except (FileExistsError, NotADirectoryError):
-            other = beside(place, result.id)
+            other = str(beside(Path(place), result.id))
             self._put_at(taken, other, result)
             events.emit(
                 events.StoredElsewhere(origin=taken.key, recorded=encode_path(place), path=encode_path(other))
             )
 
-    def _put_at(self, taken: Taken, place: Path, result: Result) -> None:
+    def _put_at(self, taken: Taken, place: str, result: Result) -> None:
         if isinstance(result.outcome, Rejected):
-            write_new(sidecar_of(place), describe(result, result.outcome, place), result.id)
+            sidecar = describe(result, result.outcome, Path(place))
+            write_new(sidecar_of(Path(place)), sidecar, result.id)
             reached(Point.SIDECAR_WRITTEN)
         try:
             move(taken.path, place, result.id)
         except FileExistsError:
             if isinstance(result.outcome, Rejected):
-                sidecar_of(place).unlink()
+                sidecar_of(Path(place)).unlink()
                 reached(Point.SIDECAR_WITHDRAWN)
             raise
 

@@ -2,10 +2,11 @@
 
 import os
 import threading
-from datetime import UTC
+import time
 from pathlib import Path
 
 from classifyd.core.names import encode_path
+from classifyd.core.times import utc_text
 from classifyd.core.values import Result, Status
 from classifyd.sources.folder.claims import Taken
 from classifyd.sources.folder.config import FolderConfig
@@ -13,6 +14,9 @@ from classifyd.sources.folder.config import FolderConfig
 SIDECAR = ".error.json"
 NAME_MAX = 255
 """Bytes in a file's name on every usual file system (limits.h)."""
+LOOK_HOLDS = 0.1
+"""Seconds for which a folder that was found to be no symlink, and under none, is not looked at again."""
+DATE = len("2026-01-31")
 
 
 class Shelf:
@@ -20,9 +24,12 @@ class Shelf:
 
     def __init__(self, config: FolderConfig) -> None:
         self._config = config
+        self._done, self._failed = str(config.done), str(config.failed)
         self._lock = threading.Lock()
-        self._promised: dict[str, Path] = {}
-        self._holders: dict[Path, str] = {}
+        self._promised: dict[str, str] = {}
+        self._holders: dict[str, str] = {}
+        self._plain = ""
+        self._plain_until = 0.0
 
     def promise(self, taken: Taken, result: Result) -> str | None:
         """The place of a picture as text, held free for it until `forget`; None where it is deleted.
@@ -32,22 +39,20 @@ class Shelf:
         place = self.place(taken, result)
         return None if place is None else encode_path(place)
 
-    def place(self, taken: Taken, result: Result) -> Path | None:
+    def place(self, taken: Taken, result: Result) -> str | None:
         """As `promise`, as a path."""
         if not taken.claimed:
             return taken.path
         home = self._home(result)
         if home is None:
             return None
-        with self._lock:
-            self._forget(taken.key)
-            place = home / taken.relative
-            if (link := self._link_above(place)) is not None:
-                place = _under_another_name(link, place, result.id)
-            elif place in self._holders or self._taken(place, result):
-                place = beside(place, result.id)
-            self._promised[taken.key] = place
-            self._holders[place] = taken.key
+        place = f"{home}/{taken.relative}"
+        if (link := self._link_above(place)) is not None:
+            place = str(_under_another_name(Path(link), Path(place), result.id))
+            self._hold(taken, place)
+        elif not self._hold(taken, place) or self._taken(place, result):
+            place = str(beside(Path(place), result.id))
+            self._hold(taken, place)
         return place
 
     def forget(self, taken: Taken) -> None:
@@ -55,30 +60,47 @@ class Shelf:
         with self._lock:
             self._forget(taken.key)
 
-    def _forget(self, key: str) -> None:
-        self._holders.pop(self._promised.pop(key, Path()), None)
+    def _hold(self, taken: Taken, place: str) -> bool:
+        """Holds a place for a picture, and no other any more; False where another one has it. To be done
+        before looking at what lies there: that one may be moved and forgotten meanwhile."""
+        with self._lock:
+            self._forget(taken.key)
+            free = place not in self._holders
+            if free:
+                self._promised[taken.key] = place
+                self._holders[place] = taken.key
+        return free
 
-    def _taken(self, place: Path, result: Result) -> bool:
+    def _forget(self, key: str) -> None:
+        self._holders.pop(self._promised.pop(key, ""), None)
+
+    def _taken(self, place: str, result: Result) -> bool:
         if os.path.lexists(place):
             return True
-        return result.status is Status.REJECTED and os.path.lexists(sidecar_of(place))
+        return result.status is Status.REJECTED and os.path.lexists(sidecar_of(Path(place)))
 
-    def _link_above(self, place: Path) -> Path | None:
-        """The symlink in `done` or `failed` that a picture would be written through, to who knows where."""
-        topmost = None
-        for folder in place.parents:
-            if folder in (self._config.done, self._config.failed):
-                break
-            if os.path.islink(folder):  # noqa: PTH114 (may raise)
-                topmost = folder
+    def _link_above(self, place: str) -> str | None:
+        """The symlink in `done` or `failed` that a picture would be written through, to who knows where.
+
+        Where there was none just now there is none: the picture is moved later than this look, too."""
+        folder = place.rpartition("/")[0]
+        if folder == self._plain and time.monotonic() < self._plain_until:
+            return None
+        topmost, above = None, folder
+        while above not in (self._done, self._failed):
+            if os.path.islink(above):  # noqa: PTH114 (may raise)
+                topmost = above
+            above = above.rpartition("/")[0]
+        if topmost is None:
+            self._plain, self._plain_until = folder, time.monotonic() + LOOK_HOLDS
         return topmost
 
-    def _home(self, result: Result) -> Path | None:
+    def _home(self, result: Result) -> str | None:
         if result.status is Status.REJECTED:
-            return self._config.failed
+            return self._failed
         if self._config.after == "delete":
             return None
-        return self._config.done / result.classified_at.astimezone(UTC).date().isoformat()
+        return f"{self._done}/{utc_text(result.classified_at)[:DATE]}"
 
 
 def beside(place: Path, token: str) -> Path:

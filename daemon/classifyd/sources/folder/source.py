@@ -8,7 +8,6 @@ from pathlib import Path
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.gate import Limits
-from classifyd.core.images import examine
 from classifyd.core.names import encode_path
 from classifyd.core.ports import Inlet, Ledger, Part
 from classifyd.sources.folder.candidates import Candidates
@@ -26,7 +25,7 @@ from classifyd.sources.folder.people import current_user
 from classifyd.sources.folder.readiness import Patience
 from classifyd.sources.folder.settling import Settler
 from classifyd.sources.folder.shelf import Shelf
-from classifyd.sources.folder.taking import Examine, Taker
+from classifyd.sources.folder.taking import Taker
 from classifyd.sources.folder.troubles import Troubles, remedy
 from classifyd.sources.folder.underway import UnderWay
 from classifyd.telemetry import folder as events
@@ -64,7 +63,6 @@ class FolderSource:
         limits: Limits,
         clock: Callable[[], datetime],
         once: bool,
-        examine: Examine = examine,
     ) -> None:
         self._config = config
         self._instance = instance
@@ -88,7 +86,7 @@ class FolderSource:
         self._offerer = Offerer(
             config,
             self._candidates,
-            Taker(limits, examine, clock),
+            Taker(limits, clock),
             inlet,
             ledger,
             self.mover,

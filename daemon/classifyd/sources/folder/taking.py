@@ -1,16 +1,15 @@
 """Taking one file: read, gate, claim."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from classifyd.core.gate import Limits
+from classifyd.core.gate import Inspection, Limits, inspect
+from classifyd.core.images import image_of
 from classifyd.core.values import Image, Origin, Reason, Rejected
 from classifyd.crashpoints import Point, reached
 from classifyd.sources.folder.claims import Taken
-from classifyd.sources.folder.files import FileChanged, Fingerprint, glance, read_unchanged
-
-Examine = Callable[[Origin, bytes, Limits, datetime], tuple[Image, Rejected | None]]
+from classifyd.sources.folder.files import FileChanged, Fingerprint, glance, read
 
 _MAY_STILL_COME = {Reason.TRUNCATED, Reason.EMPTY}
 
@@ -39,36 +38,44 @@ class Picture:
 class Taker:
     """Reads files within limits. `clock` tells the time in UTC."""
 
-    def __init__(self, limits: Limits, examine: Examine, clock: Callable[[], datetime]) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], datetime]) -> None:
         self._limits = limits
-        self._examine = examine
         self._clock = clock
 
     def credit(self, seen: Fingerprint) -> int:
         """How many bytes will be held for this file: none of one that is too large, or UNKNOWN."""
         return seen.size if 0 <= seen.size <= self._limits.max_bytes else 0
 
-    def take(self, found: Taken, seen: Fingerprint, condemnable: bool, claim: Callable[[], Taken]) -> Picture:
+    def take(
+        self, path: str, seen: Fingerprint, condemnable: Callable[[], bool], claim: Callable[[], Taken]
+    ) -> Picture:
         """Reads a file that is as `seen`, then claims it.
 
-        It is read before, so that a paused upload stays where its writer looks for it. Raises FileChanged,
-        StillIncomplete (unless `condemnable`), ChangedInClaim, and OSError when it cannot be read or claimed.
+        It is read before, so that a paused upload stays where its writer looks for it; whether it is still
+        as it was seen is looked at in the end, where it lies then. Raises FileChanged, StillIncomplete
+        (unless `condemnable`), ChangedInClaim, and OSError when it cannot be read or claimed.
         """
-        data = read_unchanged(found.path, seen, self._limits.max_bytes)
-        image, refusal = self._gate(found.origin, data, seen)
-        if refusal is not None and refusal.reason in _MAY_STILL_COME and not condemnable:
+        data = read(path, seen, self._limits.max_bytes)
+        inspection = self._inspect(data, seen)
+        refusal = inspection.refusal
+        if refusal is not None and refusal.reason in _MAY_STILL_COME and not condemnable():
             raise StillIncomplete
         reached(Point.FILE_READ)
         taken = claim()
         if glance(taken.path) != seen:
             raise ChangedInClaim(taken) if taken.claimed else FileChanged
-        return Picture(taken, replace(image, origin=taken.origin), refusal)
+        return Picture(taken, self._image(taken.origin, data, seen, inspection), refusal)
 
-    def _gate(self, origin: Origin, data: bytes, seen: Fingerprint) -> tuple[Image, Rejected | None]:
+    def _inspect(self, data: bytes, seen: Fingerprint) -> Inspection:
         if seen.size <= self._limits.max_bytes:
-            return self._examine(origin, data, self._limits, self._clock())
+            return inspect(data, self._limits)
         detail = f"{seen.size} bytes are more than limits.max_bytes ({self._limits.max_bytes})"
-        image = Image(
+        return Inspection(None, None, Rejected(Reason.TOO_LARGE, detail))
+
+    def _image(self, origin: Origin, data: bytes, seen: Fingerprint, inspection: Inspection) -> Image:
+        if seen.size <= self._limits.max_bytes:
+            return image_of(origin, data, inspection, self._clock())
+        return Image(
             origin=origin,
             data=b"",
             sha256=None,
@@ -77,4 +84,3 @@ class Taker:
             height=None,
             received_at=self._clock(),
         )
-        return image, Rejected(Reason.TOO_LARGE, detail)

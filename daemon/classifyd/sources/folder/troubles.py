@@ -3,9 +3,9 @@
 import errno
 import os
 import stat
-from pathlib import Path
 
 from classifyd.core.names import encode_path
+from classifyd.sources.folder.files import StrPath
 from classifyd.sources.folder.people import current_user, user_name
 from classifyd.telemetry import folder as events
 
@@ -23,7 +23,7 @@ class Troubles:
     def __len__(self) -> int:
         return len(self._failures)
 
-    def failed(self, key: str, path: Path, error: OSError) -> float | None:
+    def failed(self, key: str, path: StrPath, error: OSError) -> float | None:
         """A file could not be taken: seconds until the next try, or None where there is no room to remember
         it, and a later scan is to find it again."""
         failures = self._failures.get(key, 0)
@@ -55,9 +55,9 @@ def remedy(error: OSError) -> str:
     return "look at the disk and the system's log"
 
 
-def _unreadable(path: Path, error: OSError) -> events.FileUnreadable:
+def _unreadable(path: StrPath, error: OSError) -> events.FileUnreadable:
     try:
-        status = path.lstat()
+        status = os.lstat(path)
         owner, mode = user_name(status.st_uid), stat.filemode(status.st_mode)
     except OSError:
         owner, mode = "unknown", "unknown"
