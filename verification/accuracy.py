@@ -10,7 +10,6 @@ those to the same pictures decoded whole: what decoding at a reduced scale costs
 
 import argparse
 import io
-import os
 import re
 import tempfile
 import time
@@ -34,6 +33,7 @@ from classifyd.core.values import Image, Origin, Prediction, Source
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.card import CARD
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from classifyd.engines.onnx.cores import usable_cores
 
 BATCH = 32
 WORKERS = 2
@@ -113,7 +113,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    threads = max(1, (os.cpu_count() or 1) // WORKERS)
+    threads = max(1, usable_cores() // WORKERS)
     classifier = OnnxClassifier(OnnxConfig("measured", arguments.model, threads=threads))
     pictures = list(labelled_pictures(arguments.data))
     if arguments.enlarged:

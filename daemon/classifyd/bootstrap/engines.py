@@ -1,11 +1,11 @@
 """Which classifier a model's settings ask for."""
 
-import os
 from pathlib import Path
 
 from classifyd.core.ports import Classifier
 from classifyd.engines.bundled import bundled_model
 from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
+from classifyd.engines.onnx.cores import usable_cores
 from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
 from classifyd.settings import ModelSettings, OnnxModel
 
@@ -21,7 +21,7 @@ def make_classifier(name: str, model: ModelSettings) -> Classifier:
                 folder=bundled_model(BUNDLED_MODEL) if model.path == "bundled" else Path(model.path),
                 labels=model.labels,
                 top_k=model.top_k,
-                threads=max(1, (os.cpu_count() or 1) // model.concurrency),
+                threads=max(1, usable_cores() // model.concurrency),
             )
         )
     return TFServingClassifier(

@@ -1,6 +1,5 @@
 """A model file run by ONNX Runtime in this process."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from classifyd.engines import ranking
 from classifyd.engines.card import ModelCard, read_card
 from classifyd.engines.labels import read_labels, require_fit
 from classifyd.engines.onnx.budget import PixelBudget
+from classifyd.engines.onnx.cores import usable_cores
 from classifyd.engines.onnx.pixels import Pixelator, Pixels
 
 AT_ONCE = 4
@@ -28,8 +28,8 @@ class OnnxConfig:
 
     `name` is the name it is configured under, `folder` holds `model.toml` and what that names, `labels`
     replaces the card's labels file. `top_k` classes are kept of each prediction. `threads` is how many
-    ONNX Runtime uses for one batch (0: one for each core). `pixel_budget` bounds the pixels decoded at
-    once; a picture takes up to 12 bytes a pixel while it is decoded.
+    ONNX Runtime uses for one batch (0: one for each core that the process may use). `pixel_budget` bounds
+    the pixels decoded at once; a picture takes up to 12 bytes a pixel while it is decoded.
     """
 
     name: str
@@ -58,7 +58,8 @@ class OnnxClassifier:
         self._card = card
         self._labels = read_labels(config.labels or config.folder / card.labels)
         self._pixelator = Pixelator(card.preprocessing, PixelBudget(config.pixel_budget))
-        self._session = _session(config, config.folder / card.model)
+        self._threads = config.threads or usable_cores()
+        self._session = _session(config.name, config.folder / card.model, self._threads)
         self._input = self._only_input()
         require_fit(config.name, self._labels, self._outputs(card.preprocessing.size))
 
@@ -101,7 +102,7 @@ class OnnxClassifier:
         return ranking.predictions(rows, self._labels, self._config.top_k, self.name, self._card.version)
 
     def _run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        step = AT_ONCE * (self._config.threads or os.cpu_count() or 1)
+        step = AT_ONCE * self._threads
         parts = [tensor[start : start + step] for start in range(0, len(tensor), step)]
         outputs = [self._session.run(None, {self._input: part})[0].reshape(len(part), -1) for part in parts]
         rows: NDArray[np.float32] = np.concatenate(outputs)
@@ -127,16 +128,16 @@ class OnnxClassifier:
             ) from error
 
 
-def _session(config: OnnxConfig, path: Path) -> onnxruntime.InferenceSession:
+def _session(model: str, path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = config.threads
+    options.intra_op_num_threads = threads
     # Threads that spin between batches would take the cores from decoding.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ConfigurationError(f"model {config.name}: {path} cannot be loaded: {error}") from error
+        raise ConfigurationError(f"model {model}: {path} cannot be loaded: {error}") from error
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,8 +14,8 @@ from verification.kit.colours import LABELS, write_colour_model
 from verification.kit.pictures import image, jpeg, without_segment
 
 
-def classifier(folder: Path, **options: Any) -> OnnxClassifier:
-    return OnnxClassifier(OnnxConfig("colours", folder, threads=1, **options))
+def classifier(folder: Path, threads: int = 1, **options: Any) -> OnnxClassifier:
+    return OnnxClassifier(OnnxConfig("colours", folder, threads=threads, **options))
 
 
 def best(answer: object) -> tuple[str, float]:
@@ -34,11 +34,12 @@ def test_a_card_and_its_model_tell_colours(tmp_path: Path, nchw: bool, logits: b
     assert best(answers[0])[1] == pytest.approx(np.exp(weighed[0]) / np.exp(weighed).sum(), abs=0.01)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("count", [1, AT_ONCE, AT_ONCE + 1, 4 * AT_ONCE - 1])
 def test_a_batch_of_any_size_is_answered_in_order_and_run_in_small_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, threads: int
 ) -> None:
-    model = classifier(write_colour_model(tmp_path))
+    model = classifier(write_colour_model(tmp_path), threads)
     session, sizes = model._session, []
 
     class Counting:
@@ -51,7 +52,15 @@ def test_a_batch_of_any_size_is_answered_in_order_and_run_in_small_parts(
     answers = model.classify([image(jpeg(colour)) for colour in wanted])
     assert [best(answer)[0] for answer in answers] == wanted
     assert sum(sizes) == count
-    assert max(sizes) <= AT_ONCE
+    assert max(sizes) == min(count, threads * AT_ONCE)
+
+
+def test_without_a_number_of_threads_it_uses_all_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifyd.engines.onnx.classifier.usable_cores", lambda: 3)
+    model = classifier(write_colour_model(tmp_path), threads=0)
+    assert model._session.get_session_options().intra_op_num_threads == model._threads == 3
 
 
 def test_the_undecodable_among_others_is_rejected_alone(tmp_path: Path) -> None:
