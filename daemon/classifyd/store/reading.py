@@ -13,7 +13,7 @@ from classifyd.core.values import Filter, Result, Status
 from classifyd.store.failures import translated
 from classifyd.store.rows import result_of
 from classifyd.store.sqlite import reading_engine
-from classifyd.store.tables import results, sha256_begins
+from classifyd.store.tables import quarter_of, recording_order, results, sha256_begins, sha256_quarter
 
 # SQLite allows 32,766 variables in a statement, older versions 999.
 _KEYS_AT_ONCE = 500
@@ -54,10 +54,13 @@ class Reader:
     def page(self, wanted: Filter, limit: int, before: str | None = None) -> list[Result]:
         if not _storable(wanted.label, wanted.name, wanted.sha256, before):
             return []
-        query = _selection(wanted).order_by(results.c.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(results.c.id < before)
+        # The index by hash holds the id; the others hold nothing that the database does not give them.
+        order = recording_order if wanted.sha256 is None else results.c.id
+        query = _selection(wanted).order_by(order.desc()).limit(limit)
         with translated(self._path), self._engine.connect() as connection:
+            if before is not None:
+                seen = connection.execute(_seen(order), {"id": before}).scalar()
+                query = query.where(results.c.id < before if seen is None else order < seen)
             rows = connection.execute(query).all()
         return [result_of(row) for row in rows]
 
@@ -88,6 +91,17 @@ class Reader:
         self.close()
 
 
+def _seen(order: ColumnElement[Any]) -> Select[Any]:
+    """Where the result of this id stands, or, if it was deleted meanwhile, the next newer one."""
+    return (
+        select(order)
+        .select_from(results)
+        .where(results.c.id >= bindparam("id"))
+        .order_by(results.c.id)
+        .limit(1)
+    )
+
+
 def _selection(wanted: Filter) -> Select[Any]:
     exact: dict[ColumnElement[str], str | None] = {
         results.c.label: wanted.label,
@@ -97,10 +111,12 @@ def _selection(wanted: Filter) -> Select[Any]:
     }
     query = select(results).where(*(column == value for column, value in exact.items() if value is not None))
     if wanted.sha256 is not None:
-        # Not by `=`: SQLite would put the value in place of the column in `sha256_begins` too, and then
-        # not see the index that is made of it.
+        # Not by `=`: SQLite would put the value in place of the column in the index's expressions too, and
+        # then not see the index.
         query = query.where(
-            sha256_begins == wanted.sha256[:1], results.c.sha256.between(wanted.sha256, wanted.sha256)
+            sha256_quarter == quarter_of(wanted.sha256),
+            sha256_begins == wanted.sha256[:8],
+            results.c.sha256.between(wanted.sha256, wanted.sha256),
         )
     if wanted.since is not None:
         query = query.where(results.c.classified_at >= utc_text(wanted.since))

@@ -1,7 +1,10 @@
 """The tables as the code of this version sees them; `migrations` brings a database here.
 
-Times are UTC text as `core.times` writes it. Ids are ULIDs, so that the newest result has the greatest id.
+Times are UTC text as `core.times` writes it. Ids are ULIDs, which rise with time.
 """
+
+from bisect import bisect_right
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -14,10 +17,14 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    case,
     func,
     literal_column,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ColumnElement
 
 # SQLite numbers rows by itself only where the type is spelt INTEGER.
 Position = BigInteger().with_variant(Integer, "sqlite")
@@ -51,15 +58,55 @@ results = Table(
     Column("error_detail", Text),
     Column("received_at", Text, nullable=False),
     Column("classified_at", Text, nullable=False),
-    Index("results_by_label", "label", "id"),
-    Index("results_by_status", "status", "id"),
+    # In SQLite the rows of a label stand in `recording_order`. With the id behind the label the index would
+    # be more than twice as large, and with it what counting by label reads.
+    Index("results_by_label", "label"),
+    Index("results_by_status", "status"),
 )
 
-sha256_begins = func.substr(results.c.sha256, literal_column("1"), literal_column("1"))
-# Hashes are random: by the whole of it every row would change a page of its own, which at a million rows
-# doubles what recording costs. By its first digit rows are appended at sixteen places; whoever looks for a
-# hash reads a sixteenth of the index, 20 ms of a million rows.
-Index("results_by_sha256", sha256_begins, results.c.id, results.c.sha256)
+
+class RecordingOrder(ColumnElement[Any]):
+    """Where a result stands among all as they were recorded, for sorting and comparing.
+
+    In SQLite the number of its row, which every index holds anyway; elsewhere its id, which says nearly the
+    same: a clock may be set back.
+    """
+
+    inherit_cache = True
+
+
+@compiles(RecordingOrder)
+def _id(_element: RecordingOrder, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(results.c.id, **options)
+
+
+@compiles(RecordingOrder, "sqlite")
+def _number_of_the_row(_element: RecordingOrder, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "results.rowid"
+
+
+recording_order = RecordingOrder()
+
+_QUARTERS = ("4", "8", "c")
+
+# Hashes are random: by the hash itself every row would change a page of its own, which at a million rows
+# doubles what recording costs. Here rows are appended at four places; whoever looks for a hash reads a
+# quarter of the index, 25 ms of a million rows.
+sha256_quarter = case(
+    *(
+        (results.c.sha256 < literal_column(f"'{bound}'"), literal_column(str(n)))
+        for n, bound in enumerate(_QUARTERS)
+    ),
+    else_=literal_column(str(len(_QUARTERS))),
+)
+sha256_begins = func.substr(results.c.sha256, literal_column("1"), literal_column("8"))
+Index("results_by_sha256", sha256_quarter, results.c.id, sha256_begins)
+
+
+def quarter_of(sha256: str) -> int:
+    """What `sha256_quarter` is of this hash."""
+    return bisect_right(_QUARTERS, sha256)
+
 
 # `value` is NULL once the message is published: the broker and the result have it.
 outbox = Table(

@@ -49,11 +49,14 @@ class Writer:
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
         self._path = path
         self._engine = writing_engine(path)
+        # Kept from transaction to transaction: taking it from the engine costs as much as three statements.
+        self._connection: Connection | None = None
         # Open as long as the writer is, or a file that is made in place of a deleted one could get its inode.
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._opened = os.fstat(self._file)
         self._clock = clock
-        # Compiled once, and given to the driver with tuples: SQLAlchemy's own way with parameters costs more
-        # than SQLite's with the rows.
+        # Compiled once, and given to the driver with tuples: SQLAlchemy's own way with statements and their
+        # parameters costs more than SQLite's with the rows.
         self._insert_result = str(_insert_result.compile(self._engine))
         self._insert_message = str(_insert_message.compile(self._engine))
 
@@ -109,18 +112,19 @@ class Writer:
     def close(self) -> None:
         """Closes its connection. May be called twice; once every other connection of this process to the
         file is closed, for that lets go of all locks that they hold (fcntl(2))."""
-        self._engine.dispose()
+        self._disconnect()
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
     def _insert(self, connection: Connection, rows: list[Values], messages: list[list[Values]]) -> None:
         """New results, and the messages of each."""
+        driver = connection.connection.cursor()
         if rows:
-            connection.exec_driver_sql(self._insert_result, rows)
+            driver.executemany(self._insert_result, rows)
             reached(Point.RESULTS_INSERTED)
         if waiting := list(chain.from_iterable(messages)):
-            connection.exec_driver_sql(self._insert_message, waiting)
+            driver.executemany(self._insert_message, waiting)
             reached(Point.MESSAGES_INSERTED)
 
     def _mark(self, connection: Connection, published: Sequence[int]) -> None:
@@ -134,13 +138,22 @@ class Writer:
     def _transaction(self) -> Iterator[Connection]:
         try:
             self._refuse_another_file()
-            with translated(self._path), self._engine.begin() as connection:
-                yield connection
-                self._refuse_another_file()
+            with translated(self._path):
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                with self._connection.begin():
+                    yield self._connection
+                    self._refuse_another_file()
         except StoreUnavailable:
             # The connection may be of no use any more: the next transaction opens another.
-            self._engine.dispose()
+            self._disconnect()
             raise
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
 
     def _refuse_another_file(self) -> None:
         """SQLite would go on writing a file that has lost its name, and would take a write-ahead log that
@@ -153,7 +166,7 @@ class Writer:
 
     def _in_place(self) -> bool:
         try:
-            return os.path.samestat(os.fstat(self._file), self._path.stat())
+            return os.path.samestat(self._opened, self._path.stat())
         except OSError:
             return False
 

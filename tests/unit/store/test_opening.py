@@ -10,13 +10,15 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex
 from structlog.testing import capture_logs
 
 from classifyd.core.errors import ConfigurationError
 from classifyd.core.values import Filter
 from classifyd.store import Database, database, mounts, read_only, schema, tables
 from tests.unit.rights import forbid
-from tests.unit.store.samples import message, result
+from tests.unit.store.samples import DOG, message, result
 
 # Which is why a migration that makes a table anew makes such indexes of it again.
 pytestmark = [
@@ -27,8 +29,8 @@ pytestmark = [
 WIDER = """
 import sqlalchemy as sa
 from alembic import op
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 def upgrade():
     with op.batch_alter_table("results", recreate="always") as table:
@@ -60,10 +62,21 @@ def newer_code(tmp_path, monkeypatch):
     def give(migration: str) -> None:
         folder = tmp_path / "100% newer"
         shutil.copytree(schema._MIGRATIONS, folder)
-        (folder / "versions" / "0003_wider.py").write_text(migration)
+        (folder / "versions" / "0004_wider.py").write_text(migration)
         monkeypatch.setattr(schema, "_MIGRATIONS", folder)
 
     return give
+
+
+def indexes(path: Path) -> dict[str, str]:
+    """How the indexes of the results were made, by their names."""
+    with sqlite3.connect(path) as connection:
+        made = connection.execute(
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE tbl_name = 'results' AND type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
+    connection.close()
+    return {name: " ".join(sql.split()) for name, sql in made}
 
 
 def refusal(url, clock) -> str:
@@ -94,7 +107,8 @@ def test_migrations_lead_to_the_tables_of_the_code(database, path):
 
 
 def test_commits_are_on_the_disk_and_readers_are_not_in_the_way(database):
-    with database.store._engine.connect() as connection:
+    connection = database.store._connection
+    with connection.begin():
         pragmas = ("journal_mode", "synchronous", "foreign_keys")
         values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
     assert values == ["wal", 2, 1]
@@ -200,53 +214,57 @@ class TestUpgrade:
         newer_code(WIDER)
         with capture_logs() as log:
             new = Database.open(url, clock)
-        copy = path.with_name("classifyd.db.before-0003")
+        copy = path.with_name("classifyd.db.before-0004")
         assert new.results.page(Filter(), 9) == [only]
         assert new.instance == old.instance
         new.store.write([(result("b", number=1), (message(),))], ())
         new.close()
-        assert schema.revision_of(path) == "0003"
-        assert schema.revision_of(copy) == "0002"
+        assert schema.revision_of(path) == "0004"
+        assert schema.revision_of(copy) == "0003"
         assert [(line["event"], line["copy"]) for line in log] == [("database upgraded", str(copy))]
 
-    def test_results_of_the_first_revision_are_found_by_their_hash(
-        self, url, path, clock, tmp_path, monkeypatch
+    @pytest.mark.parametrize("revision", ["0001", "0002"])
+    def test_results_of_an_earlier_revision_are_found_through_the_indexes_of_this_one(
+        self, url, path, clock, tmp_path, monkeypatch, revision
     ):
-        first = tmp_path / "first"
-        shutil.copytree(schema._MIGRATIONS, first, ignore=shutil.ignore_patterns("0002*", "__pycache__"))
+        earlier = tmp_path / "earlier"
+        shutil.copytree(schema._MIGRATIONS, earlier)
+        for later in (earlier / "versions").glob("*.py"):
+            if later.name[:4] > revision:
+                later.unlink()
+        first, second = result("a", sha256="ab" * 32), result("b", DOG, number=1)
         with monkeypatch.context() as then:
-            then.setattr(schema, "_MIGRATIONS", first)
+            then.setattr(schema, "_MIGRATIONS", earlier)
             old = Database.open(url, clock)
-            only = result("a", sha256="ab" * 32)
-            old.store.write([(only, ()), (result("b", number=1), ())], ())
+            old.store.write([(first, ()), (second, ())], ())
             old.close()
-            assert schema.revision_of(path) == "0001"
+            assert schema.revision_of(path) == revision
         new = Database.open(url, clock)
-        assert new.results.page(Filter(sha256="ab" * 32), 9) == [only]
+        assert new.results.page(Filter(sha256="ab" * 32), 9) == [first]
+        assert new.results.page(Filter(label="cat"), 9) == [first]
+        assert new.results.page(Filter(), 9) == [second, first]
         new.close()
-        assert schema.revision_of(path) == "0002"
-        with sqlite3.connect(path) as connection:
-            (index,) = connection.execute(
-                "SELECT sql FROM sqlite_master WHERE name = 'results_by_sha256'"
-            ).fetchone()
-        connection.close()
-        assert "substr" in index
+        assert schema.revision_of(path) == schema.head()
+        assert indexes(path) == {
+            str(index.name): " ".join(str(CreateIndex(index).compile(dialect=sqlite.dialect())).split())
+            for index in tables.results.indexes
+        }
 
     def test_an_earlier_copy_is_kept(self, url, path, clock, newer_code):
         Database.open(url, clock).close()
-        path.with_name("classifyd.db.before-0003").write_text("earlier")
-        path.with_name("classifyd.db.before-0003.1").write_text("later")
+        path.with_name("classifyd.db.before-0004").write_text("earlier")
+        path.with_name("classifyd.db.before-0004.1").write_text("later")
         newer_code(WIDER)
         Database.open(url, clock).close()
-        assert path.with_name("classifyd.db.before-0003").read_text() == "earlier"
-        assert path.with_name("classifyd.db.before-0003.1").read_text() == "later"
-        assert schema.revision_of(path.with_name("classifyd.db.before-0003.2")) == "0002"
+        assert path.with_name("classifyd.db.before-0004").read_text() == "earlier"
+        assert path.with_name("classifyd.db.before-0004.1").read_text() == "later"
+        assert schema.revision_of(path.with_name("classifyd.db.before-0004.2")) == "0003"
 
     def test_an_upgrade_that_fails_changes_nothing(self, url, path, clock, newer_code):
         Database.open(url, clock).close()
         newer_code(FAILING)
         assert "nowhere" in refusal(url, clock)
-        assert schema.revision_of(path) == "0002"
+        assert schema.revision_of(path) == "0003"
         with sqlite3.connect(path) as connection:
             columns = {row[1] for row in connection.execute("PRAGMA table_info(results)")}
         connection.close()
@@ -257,7 +275,7 @@ class TestUpgrade:
         newer_code(WIDER)
         Database.open(url, clock).close()
         monkeypatch.setattr(schema, "_MIGRATIONS", today)
-        assert "newer classifyd (revision 0003, this one knows 0002)" in refusal(url, clock)
+        assert "newer classifyd (revision 0004, this one knows 0003)" in refusal(url, clock)
         with pytest.raises(ConfigurationError, match="newer classifyd"):
             read_only(url)
 
@@ -266,8 +284,8 @@ class TestUpgrade:
         newer_code(WIDER)
         with pytest.raises(ConfigurationError, match="start `classifyd run` once"):
             read_only(url)
-        assert schema.head() == "0003"
-        assert schema.revision_of(path) == "0002"
+        assert schema.head() == "0004"
+        assert schema.revision_of(path) == "0003"
 
 
 def test_migrations_are_part_of_the_package():

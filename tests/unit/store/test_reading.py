@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
 from classifyd.core.errors import ConfigurationError, StoreUnavailable
 from classifyd.core.values import Filter, Status
 from classifyd.store import Database, read_only, reading
 from classifyd.store.sqlite import connect
+from classifyd.store.tables import recording_order
 from tests.unit.store.samples import CAT, TORN, result
 
 
@@ -21,19 +23,54 @@ def written(database, count):
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (Filter(label="cat"), "results_by_label"),
-        (Filter(status=Status.REJECTED), "results_by_status"),
-        (Filter(sha256="0" * 64), "results_by_sha256"),
-        (Filter(), "sqlite_autoindex_results_1"),
-        (Filter(name="x"), "sqlite_autoindex_results_1"),
+        (Filter(label="cat"), "INDEX results_by_label"),
+        (Filter(status=Status.REJECTED), "INDEX results_by_status"),
+        (Filter(sha256="0" * 64), "INDEX results_by_sha256"),
+        (Filter(), ""),
+        (Filter(name="x"), ""),
     ],
 )
-@pytest.mark.parametrize("before", [None, "01KG"])
-def test_the_newest_come_through_an_index_without_sorting(database, plans, wanted, index, before):
+@pytest.mark.parametrize("cursor", [False, True])
+def test_the_newest_come_without_sorting(database, plans, wanted, index, cursor):
+    before = written(database, 2)[1].id if cursor else None
     database.results.page(wanted, 10, before)
-    (plan,) = plans
-    assert f"INDEX {index}" in plan
-    assert "TEMP B-TREE" not in plan
+    *looked_up, plan = plans
+    assert index in plan
+    assert not any("TEMP B-TREE" in one for one in plans)
+    assert len(looked_up) == cursor
+    assert all("INDEX sqlite_autoindex_results_1 (id>?)" in one for one in looked_up)
+
+
+@pytest.mark.parametrize("wanted", [Filter(), Filter(label="cat"), Filter(sha256="0" * 64)], ids=str)
+def test_pages_go_on_where_a_result_was_that_is_deleted_meanwhile(database, wanted):
+    oldest, older, seen, newest = (result(f"{number}", number=number) for number in range(4))
+    database.store.write([(one, ()) for one in (oldest, older, seen, newest)], ())
+    connection = connect(database.store._path, "rw")
+    connection.execute("DELETE FROM results WHERE id = ?", (seen.id,))
+    connection.close()
+    assert database.results.page(wanted, 9, seen.id) == [older, oldest]
+    assert database.results.page(wanted, 1, "ZZZ") == [newest]
+    assert database.results.page(wanted, 9, "0") == []
+
+
+def test_the_order_of_recording_is_that_of_the_ids_where_rows_have_no_numbers():
+    assert str(recording_order.compile(dialect=postgresql.dialect())) == "results.id"
+
+
+def test_a_clock_that_was_set_back_neither_hides_nor_repeats_results(database, monkeypatch):
+    monkeypatch.setattr(reading, "_ROWS_AT_ONCE", 1)
+    recorded = [result(f"{number}", number=number) for number in (5, 7, 6, 8)]
+    for one in recorded:
+        database.store.write([(one, ())], ())
+    assert list(database.results.stream(Filter())) == recorded[::-1]
+    assert list(database.results.stream(Filter(label="cat"))) == recorded[::-1]
+
+
+@pytest.mark.parametrize("begin", ["", "3f", "4", "7", "8", "b", "c", "f", "A", "zz"])
+def test_a_hash_is_found_wherever_it_stands_in_its_index(database, begin):
+    wanted = result("a", sha256=begin.ljust(64, "0") if begin else "")
+    database.store.write([(wanted, ()), (result("b", number=1, sha256=None), ())], ())
+    assert database.results.page(Filter(sha256=wanted.sha256), 9) == [wanted]
 
 
 def test_a_stream_tells_all_that_is_wanted_newest_first(database, url, monkeypatch):

@@ -13,7 +13,7 @@ _MIGRATION = f'''"""A later version's change, for tests."""
 from alembic import op
 
 revision = "{LATER_REVISION}"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:
