@@ -1,9 +1,11 @@
 """watchdog's inotify observer, with what it keeps to itself told (Linux only).
 
 Overridden, as read in watchdog 7.1: `InotifyWatchGroup.on_queue_overflow` only logs that events were lost;
-`_add_callback` swallows that watches have run out below the root; `InotifyMoveEventGrouper.delay` holds
-every event for half a second after a move out of the tree; the daemon's own folder needs no watches, and
-files that leave need no events.
+`_add_callback` swallows that watches have run out below the root; the daemon's own folder needs no watches.
+
+What leaves a folder is not asked for: every claim would be an event, which three threads handle, and
+`InotifyMoveEventGrouper` would hold all others back for half a second, to see whether it arrives elsewhere. A
+folder that is moved within the inbox is watched under its new path when it arrives there.
 """
 
 import errno
@@ -15,12 +17,10 @@ from typing import Any
 
 from watchdog.events import FileSystemEvent
 from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver, InotifyWatchGroup
-from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
-from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+from watchdog.observers.inotify_c import InotifyConstants, InotifyFD
 
 from classifyd.sources.folder.layout import WORK
 
-GROUPING_DELAY = 0.005
 GATHERING_MS = 3
 
 
@@ -32,27 +32,14 @@ class Trouble:
     exhausted: Callable[[], None]
 
 
-class _Grouper(InotifyMoveEventGrouper):  # type: ignore[misc]
-    delay = GROUPING_DELAY
-
-
 @dataclass(eq=False)
 class _WatchGroup(InotifyWatchGroup):  # type: ignore[misc]
     trouble: Trouble | None = None
-
-    def __post_init__(self) -> None:
-        self._move_event_grouper = _Grouper()
-        super().__post_init__()
 
     def on_queue_overflow(self) -> None:
         super().on_queue_overflow()
         assert self.trouble is not None
         self.trouble.overflowed()
-
-    def on_event(self, event: InotifyEvent) -> None:
-        """Files that leave are of no interest, and every claim is one; folders take their watches along."""
-        if event.is_directory or not event.is_moved_from:
-            super().on_event(event)
 
     def _add_all_callbacks(self, path: bytes) -> None:
         self._add_callback(path)
@@ -105,7 +92,7 @@ class _Emitter(InotifyFullEmitter):  # type: ignore[misc]
             self._inotify_fd,
             os.fsencode(self.watch.path),
             is_recursive=self.watch.is_recursive,
-            event_mask=self.get_event_mask_from_filter(),
+            event_mask=self.get_event_mask_from_filter() & ~InotifyConstants.IN_MOVED_FROM,
             follow_symlink=False,
             trouble=self._trouble,
         )
@@ -113,7 +100,7 @@ class _Emitter(InotifyFullEmitter):  # type: ignore[misc]
 
 class _Gathering:
     """What the thread that reads from the kernel waits with: after the first event it lets others come, so
-    that it is not woken by every single file that the daemon claims. It is told at once to end."""
+    that it is not woken by every single file that is dropped. It is told at once to end."""
 
     def __init__(self, reader: InotifyFD) -> None:
         self._anything = reader._poller
@@ -127,7 +114,7 @@ class _Gathering:
 
 
 class TellingObserver(InotifyObserver):  # type: ignore[misc]
-    """An InotifyObserver that reports moves whole, and its troubles to `trouble`."""
+    """An InotifyObserver that tells a move into place from a mere creation, and its troubles to `trouble`."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(generate_full_events=True)

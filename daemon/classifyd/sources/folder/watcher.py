@@ -76,8 +76,7 @@ class Watcher:
     def dispatch(self, event: FileSystemEvent) -> None:
         """watchdog's handler interface. An exception here would end the observer: there is none to raise."""
         path = os.fsdecode(event.dest_path or event.src_path)
-        moved_away = isinstance(event, FileMovedEvent | DirMovedEvent) and not event.dest_path
-        if path.startswith(self._work) or moved_away:
+        if path.startswith(self._work):
             return
         if not path.startswith(self._real):  # macOS may spell the path in other code points
             self._hints.folder(self._folder, deep=True)

@@ -3,6 +3,7 @@
 import errno
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from watchdog.events import (
     FileMovedEvent,
     FileSystemEvent,
 )
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
 from classifyd.sources.folder import inotify
 from classifyd.sources.folder.hints import Hints, Noted
@@ -47,12 +49,10 @@ def watcher(inbox: Path, hints: Hints) -> Iterator[Watcher]:
         (FileClosedEvent("{}/a.jpg"), Noted(frozenset({"a.jpg"}), {"": False})),
         (FileMovedEvent("", "{}/sub/a.jpg"), Noted(frozenset({"sub/a.jpg"}), {"sub": False})),
         (FileMovedEvent("{}/.tmp", "{}/a.jpg"), Noted(frozenset({"a.jpg"}), {"": False})),
-        (FileMovedEvent("{}/a.jpg", ""), Noted()),
         (FileMovedEvent("{}/a.jpg", "{}/.classifyd/claimed/a.jpg"), Noted()),
         (FileCreatedEvent("{}/sub/a.jpg"), Noted(frozenset(), {"sub": False})),
         (DirCreatedEvent("{}/sub"), Noted(frozenset(), {"sub": True})),
         (DirMovedEvent("", "{}/sub"), Noted(frozenset(), {"sub": True})),
-        (DirMovedEvent("{}/sub", ""), Noted()),
         (FileClosedEvent("{}/.classifyd/ONE.lock"), Noted()),
         (FileClosedEvent("/elsewhere/a.jpg"), Noted(frozenset(), {"": True})),
     ],
@@ -112,7 +112,45 @@ def test_an_inbox_that_cannot_be_watched_leaves_no_thread_behind(
     assert set(threading.enumerate()) <= before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-def test_a_move_out_of_the_inbox_hardly_delays_the_next_event(watcher: Watcher) -> None:
-    (emitter,) = watcher._observer.emitters
-    assert emitter._inotify._move_event_grouper._queue.delay == inotify.GROUPING_DELAY < 0.05
+linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+
+
+def written(hints: Hints, path: Path, again: bool = False) -> None:
+    """Writes a file and waits until it is told of; `again` and again where nobody may be watching yet."""
+    deadline = time.monotonic() + 20.0
+    path.write_bytes(b"x")
+    while str(path) not in hints.take().closed:
+        assert time.monotonic() < deadline, f"nothing was told of {path}"
+        hints.wait(0.1)
+        if again:
+            path.write_bytes(b"x")
+
+
+@linux
+def test_what_leaves_a_folder_is_no_event(
+    watcher: Watcher, hints: Hints, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every claim would be one."""
+    written(hints, inbox / "a.jpg")
+    told: list[InotifyEvent] = []
+    handle = InotifyFD.handle_event
+    monkeypatch.setattr(
+        InotifyFD, "handle_event", lambda reader, event: (told.append(event), handle(reader, event))
+    )
+    (inbox / "a.jpg").rename(inbox.parent / "a.jpg")
+    written(hints, inbox / "b.jpg")
+    assert {event.name for event in told} == {b"b.jpg"}
+
+
+@linux
+def test_a_folder_that_is_moved_is_watched_where_it_is_now(
+    watcher: Watcher, hints: Hints, inbox: Path
+) -> None:
+    (inbox / "a" / "sub").mkdir(parents=True)
+    written(hints, inbox / "a" / "sub" / "0.jpg", again=True)
+    for number, (old, new) in enumerate([("a", "b"), ("b", "a"), ("a", "c")]):
+        (inbox / old).rename(inbox / new)
+        written(hints, inbox / new / "sub" / f"{number}.jpg")
+    (inbox / "a").mkdir()
+    written(hints, inbox / "a" / "0.jpg", again=True)
+    assert watcher.broken is None
