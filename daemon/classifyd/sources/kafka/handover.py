@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from classifyd.core.gate import Limits
-from classifyd.core.images import examine
+from classifyd.core.images import examine, sha256_of
 from classifyd.core.names import encode
 from classifyd.core.ports import Inlet
 from classifyd.core.values import (
@@ -191,7 +190,7 @@ class Handover:
         image = Image(
             origin=origin,
             data=record.value,
-            sha256=sha256(record.value).hexdigest(),
+            sha256=sha256_of(record.value),
             size_bytes=len(record.value),
             width=None,
             height=None,
