@@ -38,6 +38,8 @@ def poll(
     fetcher = consumer._fetcher
     if not fetcher._next_partition_records:
         fetcher._next_partition_records = None  # only then are records of a resumed partition looked for
+    if fetcher._completed_fetches:
+        fetcher.send_fetches = list  # it would wait for the I/O thread; `fetch_ahead` does it without
     try:
         records = consumer.poll(timeout_ms=seconds * 1000) or {}
         kept = fetcher._next_in_line_exception_metadata
@@ -46,6 +48,8 @@ def poll(
         error, fetcher._next_in_line_exception_metadata = kept.exception, None
     except UNREADABLE as raised:
         records, error = {}, raised
+    finally:
+        vars(fetcher).pop("send_fetches", None)
     spent = fetcher._next_partition_records
     if not spent:
         raise error
@@ -59,10 +63,10 @@ def fetch_ahead(consumer: KafkaConsumer) -> None:
     A poll of kafka-python 3.0.12 that had to wait for its records does not ask for the next: each would wait
     for the broker anew. Only posts to the I/O thread: an error here would lose records that were polled. It
     is left for the next poll to meet: kafka-python notes a broker as asked before it asks, and would never
-    ask it again. Like a poll it waits until the last answers were taken up, or each partition would fill one.
+    ask it again. It waits while more than one answer is not taken up, or each partition would fill one.
     """
     fetcher = consumer._fetcher
-    if fetcher._completed_fetches:
+    if len(fetcher._completed_fetches) > 1:
         return
 
     async def fetch() -> None:
@@ -105,23 +109,6 @@ def incarnation(consumer: KafkaConsumer, topic: str) -> str | None:
     """The id that a topic got when it was created (KIP-516); None where the broker tells none."""
     topic_id = consumer._cluster.topic_id(topic)
     return None if topic_id is None or str(topic_id) == _NO_ID else str(topic_id)
-
-
-def ask_for_metadata(consumer: KafkaConsumer, seconds: float) -> None:
-    """Has `incarnation` and `exists` tell what is true now. Raises KafkaError while nobody answers, after
-    `seconds` at most.
-
-    kafka-python fetches by a topic's name (3.0.12: Fetch version 12), so what was fetched may be of a topic
-    that was created after the metadata came. It goes over the coordinator's connection: on the others an
-    answer can wait behind a fetch that waits for records.
-    """
-
-    async def ask() -> None:
-        cluster, manager = consumer._cluster, consumer._manager
-        answer = manager.send(cluster.metadata_request(), node_id=consumer._coordinator.coordinator_id)
-        cluster.update_metadata(await manager.wait_for(answer, seconds * 1000))
-
-    consumer._net.run(ask)
 
 
 def exists(consumer: KafkaConsumer, topic: str) -> bool:

@@ -24,6 +24,7 @@ from classifyd.sources.kafka.commits import Commits, Rebalances, is_of_another
 from classifyd.sources.kafka.config import KafkaConfig
 from classifyd.sources.kafka.handover import Handover
 from classifyd.sources.kafka.partitions import Partition, Partitions
+from classifyd.sources.kafka.provenance import Provenance
 from classifyd.sources.kafka.unreadable import Unreadable
 from classifyd.telemetry import emit, metrics
 from classifyd.telemetry.kafka import OffsetReset, RecordsSkipped
@@ -57,6 +58,7 @@ class Session:
     ) -> None:
         unpacking.bound(consumer, config.max_unpacked_bytes)
         self._consumer = consumer
+        self._provenance = Provenance(consumer)
         self._config = config
         self._handover = handover
         self._part = part
@@ -187,7 +189,7 @@ class Session:
         if all(partition.incarnation is None for partition in partitions):
             return True
         try:
-            client.ask_for_metadata(self._consumer, ANSWER)
+            self._provenance.establish()
         except KafkaError:
             return False
         return True

@@ -31,8 +31,12 @@ class Spent:
 
 
 def consumer(poll, **fetcher):
-    kept = {"_next_partition_records": None, "_next_in_line_exception_metadata": None} | fetcher
-    return SimpleNamespace(poll=poll, _fetcher=SimpleNamespace(**kept))
+    kept = {
+        "_next_partition_records": None,
+        "_next_in_line_exception_metadata": None,
+        "_completed_fetches": (),
+    }
+    return SimpleNamespace(poll=poll, _fetcher=SimpleNamespace(**kept | fetcher))
 
 
 def raising(error):
@@ -80,6 +84,23 @@ def test_drained_records_make_room_for_those_of_a_resumed_partition():
     assert one._fetcher._next_partition_records is None
 
 
+@pytest.mark.parametrize(("waiting", "asks"), [((), True), (("an answer",), False)])
+def test_a_poll_asks_for_records_itself_only_where_none_are_there(waiting, asks):
+    class Fetcher:
+        _next_partition_records = _next_in_line_exception_metadata = None
+        _completed_fetches = waiting
+
+        def send_fetches(self):
+            asked.append(self)
+
+    asked = []
+    one = SimpleNamespace(poll=lambda **_options: fetcher.send_fetches(), _fetcher=(fetcher := Fetcher()))
+    client.poll(one, 0.1)
+    assert bool(asked) is asks
+    fetcher.send_fetches()
+    assert len(asked) == 1 + asks, "afterwards it does again"
+
+
 def test_a_reason_names_the_place_and_does_not_quote_the_whole_record():
     reason = Unreadable(A, 5, CorruptRecordError("x" * 10_000)).reason
     assert reason.startswith("Kafka topic pictures, partition 0, offset 5 cannot be read: ")
@@ -110,7 +131,10 @@ def test_a_broker_that_could_not_be_asked_ahead_is_asked_by_the_next_poll():
     assert one._fetcher._nodes_with_pending_fetch_requests == {1}
 
 
-def test_nothing_is_fetched_ahead_of_answers_that_wait_to_be_taken_up():
-    one, posted = fetching("the answer for B")
+def test_one_answer_waits_to_be_taken_up_while_another_is_fetched_and_no_more():
+    one, posted = fetching("the answer for A")
+    client.fetch_ahead(one)
+    assert len(posted) == 1
+    one, posted = fetching("the answer for A", "the answer for B")
     client.fetch_ahead(one)
     assert not posted

@@ -31,7 +31,12 @@ class FakeConsumer:
         self.sought = {}
         self.commits = {}
         self.flowing = set()
-        self._fetcher = SimpleNamespace(_next_partition_records=None, _next_in_line_exception_metadata=None)
+        self._fetcher = SimpleNamespace(
+            _next_partition_records=None,
+            _next_in_line_exception_metadata=None,
+            _completed_fetches=(),
+            _handle_fetch_response=None,
+        )
         self._coordinator = SimpleNamespace(rejoining=False)
 
     def assignment(self):
@@ -133,7 +138,6 @@ def test_a_poll_that_meets_a_partition_that_was_taken_away_is_repeated(session, 
 def test_the_next_records_are_fetched_while_the_last_are_handed_over(session, consumer, monkeypatch):
     ahead = []
     consumer._manager = SimpleNamespace(call_soon=ahead.append)
-    consumer._fetcher._completed_fetches = ()
     for polled in ({}, {B: ["record"]}):
         monkeypatch.setattr(consumer, "poll", lambda polled=polled, **_options: polled)
         assert session._poll() == polled
@@ -157,38 +161,38 @@ def test_what_was_taken_away_is_not_measured(session):
     assert session.waiting == 0
 
 
-def test_what_was_read_before_a_partition_went_and_came_back_is_dropped(session, monkeypatch):
+def test_what_was_read_before_a_partition_went_and_came_back_is_dropped(session):
     """Taking it would let an offset be committed past what another member left."""
     [*_, old] = session._partitions.all()
     old.ready, old.incarnation = True, "id"
     held = []
     session._handover = SimpleNamespace(hold=lambda partition, records: held.append(partition))
 
-    def rebalanced(*_args):
+    def rebalanced():
         session._partitions.drop()
         session._partitions.assign([B])
 
     records = {B: [SimpleNamespace(offset=5, value=b"picture")]}
-    monkeypatch.setattr(client, "ask_for_metadata", rebalanced)
+    session._provenance = SimpleNamespace(establish=rebalanced)
     session._take(dict(records))
     session._take(dict(records))
     assert not held
     assert session._partitions.uncommitted() == {}
-    monkeypatch.setattr(client, "ask_for_metadata", lambda *_args: None)
+    session._provenance = SimpleNamespace(establish=lambda: None)
     [new] = session._partitions.all()
     new.ready, new.incarnation = True, "id"
     session._take(dict(records))
     assert held == [new]
 
 
-def test_what_nobody_vouches_for_is_read_again_unless_it_went_meanwhile(session, consumer, monkeypatch):
+def test_what_nobody_vouches_for_is_read_again_unless_it_went_meanwhile(session, consumer):
     for partition in session._partitions.all():
         partition.ready, partition.incarnation = True, "id"
 
-    def unanswered(*_args):
+    def unanswered():
         raise KafkaTimeoutError
 
-    monkeypatch.setattr(client, "ask_for_metadata", unanswered)
+    session._provenance = SimpleNamespace(establish=unanswered)
     session._take({where: [SimpleNamespace(offset=5, value=b"picture")] for where in (A, B)})
     assert consumer.sought == {B: 5}
     assert session._partitions.get(B).retry_at > session._partitions.get(A).retry_at == 0
