@@ -1,5 +1,6 @@
 """The daemon's life: start, work, stop in order."""
 
+import gc
 import os
 import signal
 import sys
@@ -69,6 +70,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         emit(DaemonStarted(version=classifyd.__version__, instance=self._assembly.database.instance))
+        gc.freeze()  # or what was imported would be looked through amid the work, for a tenth of a second
         self._supervisor.start(self._assembly.services)
         awaited = [source.name for source in self._assembly.sources] if self._once else []
         nothing_to_do = self._once and not awaited
