@@ -148,15 +148,16 @@ class DaemonProcess:
         rows = self.rows("SELECT count(*) AS n FROM results")
         return int(rows[0]["n"]) if rows else 0
 
-    def wait_until(self, condition: Callable[[], bool], bound: float, what: str) -> None:
-        """Waits `bound` seconds at most. Raises DaemonFailed when it ends before, or time runs out."""
+    def wait_until(self, condition: Callable[[], bool], bound: float, what: str, every: float = POLL) -> None:
+        """Waits `bound` seconds at most, and looks every so many seconds. Raises DaemonFailed when it ends
+        before, or time runs out."""
         deadline = time.monotonic() + bound
         while not condition():
             if self._running.poll() is not None:
                 raise DaemonFailed(f"ended with {self._running.returncode} before {what}\n{self.tail()}")
             if time.monotonic() > deadline:
                 raise DaemonFailed(f"not {what} within {bound:.0f} s\n{self.tail()}")
-            time.sleep(POLL)
+            time.sleep(every)
 
     def wait_until_ready(self, bound: float = START_BOUND) -> None:
         """Waits until every part is up."""
