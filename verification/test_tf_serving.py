@@ -1,4 +1,4 @@
-"""The classifier contract on a real TensorFlow Serving: `TF_SERVING_URL=http://HOST:8501`.
+"""The classifier contract on a real TensorFlow Serving: `TF_SERVING_URL=http://HOST:8501`, or grpc://HOST:8500.
 
 `TF_SERVING_MODEL` names the model there [resnet], `TF_SERVING_LABELS` a file with its labels [none].
 """

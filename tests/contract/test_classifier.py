@@ -1,4 +1,4 @@
-"""The classifier contract on both engines; the served one against the stand-in."""
+"""The classifier contract on both engines; the served one against the stand-ins, over REST and over gRPC."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +11,7 @@ from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
 from verification.kit.classifier_contract import ClassifierContract
 from verification.kit.colours import LABELS, write_colour_model
 from verification.kit.serving import ServingStandIn
+from verification.kit.serving.over_grpc import GrpcStandIn
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +29,19 @@ class TestOnnx(ClassifierContract):
 
 
 class TestTFServing(ClassifierContract):
+    stand_in: type[ServingStandIn] = ServingStandIn
+
     @pytest.fixture(scope="class")
     @classmethod
     def classifier(cls, folder: Path) -> Iterator[Classifier]:
         behind = OnnxClassifier(OnnxConfig("colours", folder, top_k=len(LABELS), threads=1))
-        with ServingStandIn({"colours": behind}) as server:
+        with cls.stand_in({"colours": behind}) as server:
             classifier = TFServingClassifier(
                 TFServingConfig("served", server.url, model="colours", labels=folder / "labels.txt")
             )
             yield classifier
             classifier.close()
+
+
+class TestTFServingOverGrpc(TestTFServing):
+    stand_in = GrpcStandIn

@@ -15,16 +15,18 @@ from classifyd.engines.onnx import OnnxClassifier, OnnxConfig
 from tests.integration.test_bad_input import JPEG
 from verification.kit.daemon import DaemonProcess, free_port
 from verification.kit.serving import ServingStandIn, faults
+from verification.kit.serving.over_grpc import GrpcStandIn
 
 BOUND = 60.0
+EACH_TRANSPORT = {"params": [ServingStandIn, GrpcStandIn], "ids": ["REST", "gRPC"]}
 
 pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.fixture(scope="module")
-def serving() -> Iterator[ServingStandIn]:
+@pytest.fixture(scope="module", **EACH_TRANSPORT)
+def serving(request) -> Iterator[ServingStandIn]:
     model = OnnxClassifier(OnnxConfig("resnet", bundled_model("resnet_cifar10"), top_k=10))
-    with ServingStandIn({"resnet": model}) as server:
+    with request.param({"resnet": model}) as server:
         yield server
 
 
@@ -51,9 +53,10 @@ def state_of(daemon: DaemonProcess, part: str) -> bool | None:
     return report["parts"][part]["up"] if report else None
 
 
-def test_a_model_server_that_is_away_is_waited_for(tmp_path):
-    port = free_port()
-    daemon = DaemonProcess(tmp_path, serve_with(f"http://127.0.0.1:{port}"))
+def test_a_model_server_that_is_away_is_waited_for(tmp_path, serving):
+    model = OnnxClassifier(OnnxConfig("resnet", bundled_model("resnet_cifar10"), top_k=10))
+    away = type(serving)({"resnet": model}, port=free_port())
+    daemon = DaemonProcess(tmp_path, serve_with(away.url))
     try:
         daemon.launch()
         daemon.wait_until(lambda: state_of(daemon, "model:resnet") is False, BOUND, "told of the outage")
@@ -65,8 +68,7 @@ def test_a_model_server_that_is_away_is_waited_for(tmp_path):
         assert refused.value.headers["Retry-After"]
         refused.value.close()
         assert daemon.count() == 0
-        model = OnnxClassifier(OnnxConfig("resnet", bundled_model("resnet_cifar10"), top_k=10))
-        with ServingStandIn({"resnet": model}, port=port):
+        with away:
             daemon.wait_until(lambda: daemon.count() == 2, BOUND, "caught up")
             assert {row["status"] for row in daemon.rows()} == {"classified"}
             assert state_of(daemon, "model:resnet") is True

@@ -18,6 +18,7 @@ BOUND = 300.0
 NOBODY = "127.0.0.1:9"
 """An address where no broker answers (the port of the discard protocol, RFC 863)."""
 INSTANT = ("verification.kit.instant", "--port", "0")
+INSTANT_GRPC = ("verification.kit.instant_grpc", "--port", "0")
 
 
 class DidNotRun(Exception):

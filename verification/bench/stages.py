@@ -40,10 +40,11 @@ STAGES: Mapping[str, Sequence[str]] = {
     "claim": (f"{_FOLDER}/claims.py",),
     "offer": tuple(f"{_FOLDER}/{name}.py" for name in ("source", "offering", "taking", "underway", "held")),
     "intake": tuple(f"classifyd/{name}.py" for name in ("pipeline/intake", "core/batching", "core/credits")),
-    "encode": (f"{_ENGINE}/tfserving/classifier.py:_request",),
+    "encode": (f"{_ENGINE}/tfserving/rest.py:_request",),
     "parse": (
         f"{_ENGINE}/tfserving/api.py:_parsed",
         f"{_ENGINE}/tfserving/classifier.py",
+        f"{_ENGINE}/tfserving/rest.py",
         f"{_ENGINE}/ranking.py",
     ),
     "ask": (f"{_ENGINE}/tfserving/", "requests/", "urllib3/", "http/client.py"),

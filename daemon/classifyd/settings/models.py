@@ -9,6 +9,7 @@ from classifyd.settings.types import (
     Count,
     ExistingFile,
     Interval,
+    ModelUrl,
     Name,
     Size,
     Table,
@@ -40,7 +41,7 @@ class TfServingModel(_Model):
     """A model that TensorFlow Serving runs. `url` is the server's, `name` the model's on that server."""
 
     engine: Literal["tfserving"] = "tfserving"
-    url: Url
+    url: ModelUrl
     name: Name
     version: Version = "latest"
     version_refresh: Interval = 30.0

@@ -58,9 +58,21 @@ def _texts(value: object) -> object:
 
 def _url(value: str) -> str:
     if not (re.fullmatch(r"https?://[^/\s]+[^\s]*", value) and _names_host(value)):
-        shown = "what is given" if "@" in value else repr(value)  # before an @ there may be a password
-        raise ValueError(f"{shown} is not an address such as http://localhost:8501")
+        raise ValueError(f"{_shown(value)} is not an address such as http://localhost:8501")
     return value.rstrip("/")
+
+
+def _model_url(value: str) -> str:
+    if not re.match(r"grpcs?:", value):
+        return _url(value)
+    if not (re.fullmatch(r"grpcs?://[^/\s@?#]+/?", value) and _names_host(value)):
+        raise ValueError(f"{_shown(value)} is not an address such as grpc://localhost:8500")
+    return value.rstrip("/")
+
+
+def _shown(address: str) -> str:
+    """Before an @ there may be a password."""
+    return "what is given" if "@" in address else repr(address)
 
 
 def _names_host(address: str) -> bool:
@@ -118,6 +130,8 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 ExistingFile = Annotated[AbsolutePath, AfterValidator(_existing)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Url = Annotated[str, AfterValidator(_url)]
+ModelUrl = Annotated[str, AfterValidator(_model_url)]
+"""The address of a TensorFlow Serving, for REST or, with grpc:// or grpcs://, for gRPC."""
 Version = Annotated[str, BeforeValidator(_version), Field(pattern=r"^(latest|\d+)$")]
 Name = Annotated[str, Field(min_length=1)]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

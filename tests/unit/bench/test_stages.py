@@ -10,7 +10,7 @@ from verification.bench.sampling import Sample, read_sample
 from verification.bench.stages import OTHER, STAGES, stage_of, stages
 
 PACKAGES = Path(classifyd.__file__).parents[1]
-WORKER = ("Model._work (classifyd/pipeline/model.py)", "_request (classifyd/engines/tfserving/classifier.py)")
+WORKER = ("Model._work (classifyd/pipeline/model.py)", "_request (classifyd/engines/tfserving/rest.py)")
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ WORKER = ("Model._work (classifyd/pipeline/model.py)", "_request (classifyd/engi
     [
         (WORKER[:1], "trial"),
         (WORKER, "encode"),
-        ((*WORKER, "_request.<locals>.<genexpr> (classifyd/engines/tfserving/classifier.py)"), "encode"),
+        ((*WORKER, "_request.<locals>.<genexpr> (classifyd/engines/tfserving/rest.py)"), "encode"),
         ((*WORKER, "b64encode (base64.py)"), "encode"),
         (("Taker.take (classifyd/sources/folder/taking.py)", "examine (classifyd/core/images.py)"), "hash"),
         (("FolderSource.run (classifyd/sources/folder/source.py)", "wait (threading.py)"), "offer"),

@@ -1,4 +1,4 @@
-"""The model server that answers at once."""
+"""The model servers that answer at once."""
 
 import socket
 
@@ -6,7 +6,7 @@ import pytest
 
 from classifyd.core.values import Prediction
 from classifyd.engines.tfserving import TFServingClassifier, TFServingConfig
-from verification.bench.processes import answering_at_once
+from verification.bench.processes import INSTANT_GRPC, answering_at_once, listening
 from verification.kit.instant import BEST, instant_server
 from verification.kit.pictures import image, jpeg
 
@@ -21,6 +21,15 @@ def url(request):
 
 
 def test_every_picture_of_a_batch_is_answered(url) -> None:
+    assert_it_answers_every_picture(url)
+
+
+def test_every_picture_of_a_batch_is_answered_over_grpc() -> None:
+    with listening(*INSTANT_GRPC) as url:
+        assert_it_answers_every_picture(url)
+
+
+def assert_it_answers_every_picture(url: str) -> None:
     classifier = TFServingClassifier(TFServingConfig("any", url))
     assert len(classifier.probe().labels) == 1001
     for count in (1, 32):

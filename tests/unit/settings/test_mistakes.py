@@ -276,7 +276,34 @@ def test_an_address_that_cannot_be_taken_apart(key, address):
     )
 
 
-@pytest.mark.parametrize("address", ["http://[::1]:8501", "http://bücher.example", "http://a.b.:80/base"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "grpc://",
+        "grpc:/a:8500",
+        "grpc://a:port",
+        "grpc://a..b",
+        "grpc://a:8500/v1",
+        "grpc://a?x",
+        "grpcs://a#x",
+    ],
+)
+def test_an_address_for_grpc_is_a_host_and_a_port(address):
+    told = complaint(None, {"models": {"resnet": {"url": address}}})
+    assert told == (
+        f"command line: models.resnet.url: {address!r} is not an address such as grpc://localhost:8500"
+    )
+
+
+def test_a_proxy_has_no_address_for_grpc():
+    told = complaint(None, {"models": {"resnet": {"url": "http://a", "proxy": "grpc://a:8500"}}})
+    assert "models.resnet.proxy: 'grpc://a:8500' is not an address such as http://localhost:8501" in told
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1]:8501", "http://bücher.example", "http://a.b.:80/base", "grpc://[::1]:8500", "grpcs://a"],
+)
 def test_an_unusual_address_is_taken(address):
     assert load(None, {"models": {"resnet": {"url": address}}}).models["resnet"].url == address
 
@@ -285,6 +312,12 @@ def test_an_unusual_address_is_taken(address):
 def test_a_password_in_a_mistaken_address_is_not_shown(address):
     told = complaint(None, {"models": {"resnet": {"url": "http://a", "proxy": address}}})
     assert "models.resnet.proxy: what is given is not an address" in told
+    assert "s3cret" not in told
+
+
+def test_a_password_in_an_address_for_grpc_is_refused_and_not_shown():
+    told = complaint(None, {"models": {"resnet": {"url": "grpc://user:s3cret@a"}}})
+    assert "models.resnet.url: what is given is not an address" in told
     assert "s3cret" not in told
 
 

@@ -42,7 +42,7 @@ class ServingApi:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(
-                f"model {model}: url {url!r} is no server's address; write http://HOST:PORT (REST, not gRPC)"
+                f"model {model}: url {url!r} is no server's address; write http://HOST:PORT (REST) or grpc://HOST:PORT"
             )
         self.server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._model = f"/v1/models/{quote(model, safe='')}"

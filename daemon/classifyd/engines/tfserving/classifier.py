@@ -5,20 +5,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import orjson
-from numpy.typing import NDArray
-from pybase64 import b64encode
 
 from classifyd.core.errors import ClassifierError, ConfigurationError, Failed, Unavailable
 from classifyd.core.values import Image, ModelInfo, Prediction, Rejected
 from classifyd.engines import ranking
 from classifyd.engines.labels import read_labels, require_fit
-from classifyd.engines.tfserving.api import NotLoaded, ServingApi
+from classifyd.engines.tfserving.api import NotLoaded
 from classifyd.engines.tfserving.deadline import deadline
 from classifyd.engines.tfserving.signature import Signature, Wanted, chosen
+from classifyd.engines.tfserving.transport import transport_to
 from classifyd.telemetry import emit
 from classifyd.telemetry.engines import ModelVersionPinned
 
@@ -29,8 +24,9 @@ LATEST = "latest"
 class TFServingConfig:
     """A model at a TensorFlow Serving.
 
-    `name` is the name it is configured under, `url` the server's REST address, `model` its name there (None:
-    the same). `version` is a number, or `latest`, which follows what the server serves: looked up again
+    `name` is the name it is configured under, `url` the server's address (http:// or https:// for its REST
+    interface, grpc:// or grpcs:// for gRPC), `model` its name there (None: the same). `version` is a number,
+    or `latest`, which follows what the server serves: looked up again
     every `version_refresh` seconds. `labels` is a file with a label for each output; without one, classes are
     named by their index. `signature`, `input` and `output` are found in the model's metadata where None.
     `timeout` bounds each call as a whole, in seconds. `top_k` classes are kept of each prediction.
@@ -71,7 +67,7 @@ class TFServingClassifier:
             )
         self._config = config
         self._labels = read_labels(config.labels) if config.labels else None
-        self._api = ServingApi(config.url, config.model or config.name, config.proxy)
+        self._transport = transport_to(config.url, config.model or config.name, config.proxy)
         self._wanted = Wanted(config.signature, config.input, config.output)
         self._servable: _Servable | None = None
         self._replacing = threading.Lock()
@@ -100,26 +96,29 @@ class TFServingClassifier:
             "tfserving",
             str(servable.version),
             servable.labels or (),
-            {"url": self._api.server, "signature": servable.signature.name},
+            {"url": self._transport.server, "signature": servable.signature.name},
         )
 
     def close(self) -> None:
         """Closes the kept connections."""
-        self._api.close()
+        self._transport.close()
 
     def _classified(self, images: Sequence[Image]) -> list[Prediction | Rejected | ClassifierError]:
         servable = self._servable
         if servable is None or time.monotonic() >= servable.fresh_until:
             servable = self._find()
-        body = _request(servable.signature, images)
+        pictures = [image.data for image in images]
         try:
-            answers = self._api.predict(servable.version, body)
+            rows = self._transport.ask(servable.version, servable.signature, pictures)
         except NotLoaded:  # another version may have taken its place since it was looked up
             servable = self._find()
-            answers = self._api.predict(servable.version, _request(servable.signature, images))
-        if len(answers) != len(images):
-            raise Failed(f"model {self.name} gave {len(answers)} predictions for {len(images)} pictures")
-        rows = self._rows(answers, servable.signature)
+            rows = self._transport.ask(servable.version, servable.signature, pictures)
+        if rows.ndim and len(rows) != len(images):
+            raise Failed(f"model {self.name} gave {len(rows)} predictions for {len(images)} pictures")
+        if rows.ndim != 2:
+            raise Unavailable(
+                f"model {self.name} answers with numbers of shape {rows.shape}, not one row a picture"
+            )
         labels = servable.labels or _indices(rows.shape[1])
         if len(labels) != rows.shape[1]:
             raise Unavailable(
@@ -131,12 +130,12 @@ class TFServingClassifier:
     def _find(self) -> _Servable:
         """Looks up which version is served, and how it is asked if it is new. Raises Unavailable, or
         ConfigurationError when it does not fit."""
-        version = self._served_version(self._api.states())
+        version = self._served_version(self._transport.states())
         known = self._servable
         if known is not None and known.version == version:
             signature, labels = known.signature, known.labels
         else:
-            signature = chosen(self.name, self._api.metadata(version), self._wanted)
+            signature = chosen(self.name, self._transport.metadata(version), self._wanted)
             labels = self._fitting_labels(signature)
         fresh_until = time.monotonic() + self._config.version_refresh
         servable = _Servable(version, signature, labels, fresh_until)
@@ -153,8 +152,8 @@ class TFServingClassifier:
         if not served:
             told = ", ".join(f"{version} {state}" for version, state in sorted(states.items())) or "none"
             raise NotLoaded(
-                f"model {self.name}: version {self._config.version} is not served by {self._api.server};"
-                f" versions there: {told}"
+                f"model {self.name}: version {self._config.version} is not served by"
+                f" {self._transport.server}; versions there: {told}"
             )
         return max(served)
 
@@ -164,28 +163,6 @@ class TFServingClassifier:
         if signature.classes is not None:
             require_fit(self.name, self._labels, signature.classes)
         return self._labels
-
-    def _rows(self, answers: list[Any], signature: Signature) -> NDArray[np.float64]:
-        """The probabilities of each picture, [pictures, classes]."""
-        try:
-            rows = answers if signature.single_output else [answer[signature.output] for answer in answers]
-            numbers = np.asarray(rows, np.float64)
-        except (KeyError, TypeError, ValueError) as error:
-            raise Unavailable(f"model {self.name} answers without probabilities: {error!r}") from error
-        if numbers.ndim != 2:
-            raise Unavailable(
-                f"model {self.name} answers with numbers of shape {numbers.shape}, not one row a picture"
-            )
-        return numbers
-
-
-def _request(signature: Signature, images: Sequence[Image]) -> list[bytes]:
-    """The predict request in row format, in pieces, which are joined once."""
-    pieces = [b'{"signature_name":%b,"instances":[{"b64":"' % orjson.dumps(signature.name)]
-    for image in images:
-        pieces += (b64encode(image.data), b'"},{"b64":"')
-    pieces[-1] = b'"}]}'
-    return pieces
 
 
 def _indices(count: int) -> tuple[str, ...]:

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from classifyd.core.values import Prediction
 from classifyd.engines.tfserving import TFServingClassifier
 from verification.kit.pictures import image, jpeg
 from verification.kit.serving import ServingStandIn
+from verification.kit.serving.over_grpc import GrpcStandIn
 
 Connect = Callable[..., TFServingClassifier]
+each_transport = pytest.mark.parametrize(
+    "server", [ServingStandIn, GrpcStandIn], ids=["REST", "gRPC"], indirect=True
+)
+over_grpc = pytest.mark.parametrize("server", [GrpcStandIn], ids=["gRPC"], indirect=True)
 RED, GREEN = image(jpeg("red")), image(jpeg("green"))
 
 

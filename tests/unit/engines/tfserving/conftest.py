@@ -25,8 +25,10 @@ def behind(folder: Path) -> OnnxClassifier:
 
 
 @pytest.fixture
-def server(behind: OnnxClassifier) -> Iterator[ServingStandIn]:
-    with ServingStandIn({"colours": behind}) as server:
+def server(request: pytest.FixtureRequest, behind: OnnxClassifier) -> Iterator[ServingStandIn]:
+    """It speaks REST, unless a test asks for something else as its parameter."""
+    kind = getattr(request, "param", ServingStandIn)
+    with kind({"colours": behind}) as server:
         yield server
 
 

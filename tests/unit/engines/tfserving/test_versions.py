@@ -8,8 +8,10 @@ from classifyd.core.errors import Unavailable
 from classifyd.core.values import Prediction
 from classifyd.engines.onnx import OnnxClassifier
 from classifyd.engines.tfserving import TFServingClassifier
-from tests.unit.engines.tfserving.asking import RED, Connect, labels_of, versions_asked
+from tests.unit.engines.tfserving.asking import RED, Connect, each_transport, labels_of, versions_asked
 from verification.kit.serving import ServingStandIn, faults
+
+pytestmark = each_transport
 
 
 def test_the_newest_served_version_is_asked_by_number(
@@ -86,5 +88,5 @@ def test_a_model_that_is_loading_is_away(classifier: TFServingClassifier, server
 
 
 def test_a_model_of_another_name_is_away_with_a_hint(connect: Connect) -> None:
-    with pytest.raises(Unavailable, match=r"404: Could not find any versions .*its name right"):
+    with pytest.raises(Unavailable, match=r"(404|NOT_FOUND): Could not find any versions .*its name right"):
         connect(model="other").probe()
