@@ -13,7 +13,7 @@ from classifyd.core.values import Filter, Result, Status
 from classifyd.store.failures import translated
 from classifyd.store.rows import result_of
 from classifyd.store.sqlite import reading_engine
-from classifyd.store.tables import quarter_of, recording_order, results, sha256_begins, sha256_quarter
+from classifyd.store.tables import recording_order, results, sha256_begins
 
 # SQLite allows 32,766 variables in a statement, older versions 999.
 _KEYS_AT_ONCE = 500
@@ -111,12 +111,10 @@ def _selection(wanted: Filter) -> Select[Any]:
     }
     query = select(results).where(*(column == value for column, value in exact.items() if value is not None))
     if wanted.sha256 is not None:
-        # Not by `=`: SQLite would put the value in place of the column in the index's expressions too, and
-        # then not see the index.
+        # Not by `=`: SQLite would put the value in place of the column in `sha256_begins` too, and then
+        # not see the index that is made of it.
         query = query.where(
-            sha256_quarter == quarter_of(wanted.sha256),
-            sha256_begins == wanted.sha256[:8],
-            results.c.sha256.between(wanted.sha256, wanted.sha256),
+            sha256_begins == wanted.sha256[:1], results.c.sha256.between(wanted.sha256, wanted.sha256)
         )
     if wanted.since is not None:
         query = query.where(results.c.classified_at >= utc_text(wanted.since))
