@@ -59,7 +59,7 @@ class Inlet(Protocol):
 
     def reserve(self, size: int, timeout: float = 0.0) -> bool:
         """Takes one item's and `size` bytes' credit, waiting `timeout` seconds at most, and in bulk a few
-        milliseconds while somebody waits for an answer; before the picture is read. False when there is
+        milliseconds where requests come; before the picture is read. False when there is
         none, or while the model is away. A size above the whole capacity counts as the capacity."""
 
     def release(self, size: int) -> None:

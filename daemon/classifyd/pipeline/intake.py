@@ -8,6 +8,7 @@ from functools import partial
 
 from classifyd.core.batching import ALL_LANES, Batcher
 from classifyd.core.credits import Credits
+from classifyd.core.pacing import Pace
 from classifyd.core.values import Delivery, Lane, Rejected, Settlement
 from classifyd.crashpoints import Point, reached
 from classifyd.telemetry import metrics
@@ -21,6 +22,13 @@ BATCH_ASIDE = 0.05
 """Seconds that a bulk picture waits at most, before it is taken in and before it is worked on, while somebody
 waits for an answer: threads share one interpreter, and those that work on a backlog make each step of a
 request wait its turn."""
+
+LATELY = 0.25
+"""Seconds after a request during which another is expected. Meanwhile a bulk source rests as long as it
+works, so that a request finds few threads at work: nobody can step aside for it before it has been read."""
+SHORTEST_REST = 0.001
+LONGEST_REST = 0.005
+"""Seconds that it rests at once, if at all, and for one picture."""
 
 _LONG = 60.0
 
@@ -62,6 +70,7 @@ class Intake:
         self._calm = threading.Condition(self._lock)
         self._asked = 0
         """Interactive pictures under way."""
+        self._last_answered = -LATELY
         self._in_flight: dict[object, float] = {}
         for lane, held in lane_credits.items():
             metrics.intake_items.labels(model, lane).set_function(partial(getattr, held, "items"))
@@ -112,11 +121,20 @@ class Intake:
             self._wake_all()
             self._room.notify_all()
 
+    @property
+    def expects_requests(self) -> bool:
+        """Whether somebody waits for an answer, or did a moment ago."""
+        return self._asked > 0 or time.monotonic() - self._last_answered < LATELY
+
+    def step_aside(self) -> None:
+        """Waits a few milliseconds at most while somebody waits for an answer."""
+        with self._lock:
+            if self._asked:
+                self._calm.wait(STEP_ASIDE)
+
     def reserve(self, lane: Lane, size: int, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         with self._lock:
-            if lane is Lane.BULK and self._asked:
-                self._calm.wait(STEP_ASIDE)
             while self._closed is not None or not self._credits[lane].take(size):
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._stopped:
@@ -243,6 +261,7 @@ class Intake:
             del self._in_flight[token]  # a second call is a fault in the pipeline, and stops it
             if lane is Lane.INTERACTIVE:
                 self._asked -= 1
+                self._last_answered = time.monotonic()
                 if not self._asked:
                     self._calm.notify_all()
                     self._wake(Lane.BULK)
@@ -250,14 +269,23 @@ class Intake:
 
 
 class LaneInlet:
-    """One lane of an intake: what a source holds (`core.ports.Inlet`)."""
+    """One lane of an intake: what a source holds (`core.ports.Inlet`). A bulk source has one of its own."""
 
     def __init__(self, intake: Intake, lane: Lane) -> None:
         self._intake = intake
         self._lane = lane
+        self._pace = Pace(SHORTEST_REST, LONGEST_REST)
 
     def reserve(self, size: int, timeout: float = 0.0) -> bool:
-        return self._intake.reserve(self._lane, size, timeout)
+        if self._lane is not Lane.BULK:
+            return self._intake.reserve(self._lane, size, timeout)
+        if self._intake.expects_requests:
+            self._intake.step_aside()
+            if rest := self._pace.rest(time.monotonic()):
+                time.sleep(rest)
+        reserved = self._intake.reserve(self._lane, size, timeout)
+        self._pace.begin(time.monotonic())
+        return reserved
 
     def release(self, size: int) -> None:
         self._intake.release(self._lane, size)

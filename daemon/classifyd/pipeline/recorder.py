@@ -29,7 +29,7 @@ from classifyd.telemetry import metrics
 MAX_GROUP = 256
 """Rows in one transaction at most: beyond it a commit gains little, and the first waits for the last."""
 
-FEW = 32
+FEW = 8
 """Others in a transaction for which somebody waits."""
 
 PRUNE_AT_ONCE = 1000

@@ -255,3 +255,69 @@ def test_but_a_stream_of_requests_stops_no_bulk(settlements):
     assert intake.inlet(Lane.BULK).reserve(1)
     intake.offer(Lane.BULK, settlements.delivery("bulk"))
     assert taking(intake).result(BOUND) == ["bulk"]
+
+
+class Clock:
+    """In the place of `time`: it stands still but for whoever sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def answered(intake, settlements) -> None:
+    intake.offer(Lane.INTERACTIVE, settlements.delivery("http"))
+    intake.take()[0].delivery.settle(Settlement.retry("later"))
+
+
+def test_while_requests_come_a_bulk_source_rests_as_long_as_it_works(settlements, clock):
+    intake = make_intake(items=9)
+    intake.open()
+    bulk = intake.inlet(Lane.BULK)
+    assert bulk.reserve(1)
+    answered(intake, settlements)
+    clock.now += 0.003
+    assert bulk.reserve(1)
+    assert clock.slept == [pytest.approx(0.003)]
+    clock.now += 60.0  # nobody asks any more
+    assert bulk.reserve(1)
+    assert len(clock.slept) == 1
+
+
+def test_another_source_owes_nothing_for_it(settlements, clock):
+    intake = make_intake(items=9)
+    intake.open()
+    busy, fresh, interactive = (intake.inlet(lane) for lane in (Lane.BULK, Lane.BULK, Lane.INTERACTIVE))
+    assert busy.reserve(1)
+    assert interactive.reserve(1)
+    answered(intake, settlements)
+    clock.now += 0.003
+    assert fresh.reserve(1)
+    assert interactive.reserve(1)
+    assert clock.slept == []
+
+
+def test_waiting_for_credit_is_no_work(settlements, clock, monkeypatch):
+    intake = make_intake(items=9)
+    intake.open()
+    bulk = intake.inlet(Lane.BULK)
+    answered(intake, settlements)
+    reserve = intake.reserve
+    monkeypatch.setattr(intake, "reserve", lambda *given: (clock.sleep(0.1), reserve(*given))[1])
+    assert bulk.reserve(1)
+    assert bulk.reserve(1)
+    assert clock.slept == [0.1, 0.1]
