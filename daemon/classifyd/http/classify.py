@@ -115,6 +115,7 @@ class Classify:
 
     async def _settlement(self, headers: Headers, receive: Receive, model: Model) -> Settlement:
         inlet = model.inlet
+        room = self._waiting_room()
         size = most_bytes(headers, self._limits)
         if not inlet.reserve(size):
             if closed := inlet.closed or model.away:
@@ -122,11 +123,12 @@ class Classify:
             raise busy(f"Model {model.name} has as many pictures under way as it may.")
         try:
             image = await self._received(receive, size, headers, model)
-            waiter = Waiter(self._waiting_room(), inlet, size)
+            waiter = Waiter(room, inlet, size)
         except BaseException:
             inlet.release(size)
             raise
-        inlet.offer(Delivery(image, waiter.settle, records=self._records, publish=self._publish))
+        delivery = Delivery(image, waiter.settle, records=self._records, publish=self._publish)
+        room.offer(model, delivery)
         try:
             return await waiter.wait()
         except TimeoutError:

@@ -1,11 +1,11 @@
-"""Carries settlements from the pipeline's threads to the requests that wait for them."""
+"""Carries pictures from requests to the pipeline's threads, and settlements back."""
 
 import asyncio
 from collections import deque
 from contextlib import suppress
 
-from classifyd.core.ports import Inlet
-from classifyd.core.values import Settlement
+from classifyd.core.ports import Inlet, Model
+from classifyd.core.values import Delivery, Settlement
 
 Waiting = asyncio.Future[Settlement]
 
@@ -13,8 +13,9 @@ Waiting = asyncio.Future[Settlement]
 class WaitingRoom:
     """Where the requests of one event loop wait, each for `patience` seconds at most.
 
-    Settlements that come together wake the loop once, and one timer serves all who wait: since all wait
-    equally long, who came first is due first.
+    Pictures that come together are offered together: else the first of them would be a batch by itself. Only
+    where nobody waits yet, a picture is not kept for others. Settlements that come together wake the loop
+    once, and one timer serves all who wait: since all wait equally long, who came first is due first.
     """
 
     def __init__(self, patience: float) -> None:
@@ -22,9 +23,23 @@ class WaitingRoom:
         self.loop = asyncio.get_running_loop()
         self._patience = patience
         self._due: dict[Waiting, float] = {}
+        self._held: dict[str, list[Delivery]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._posted: deque[tuple[Waiting, Settlement]] = deque()
         self._told = False
+
+    def offer(self, model: Model, delivery: Delivery) -> None:
+        """Offers a picture that a request is about to wait for: now, or in the next turn of the loop."""
+        if not self._due:
+            model.inlet.offer(delivery)
+            return
+        held = self._held.setdefault(model.name, [])
+        if not held:
+            self.loop.call_soon(self._offer_held, model)
+        held.append(delivery)
+
+    def _offer_held(self, model: Model) -> None:
+        model.inlet.offer(*self._held.pop(model.name))
 
     async def wait(self, settled: Waiting) -> Settlement:
         """The settlement. Raises TimeoutError after `patience` seconds."""

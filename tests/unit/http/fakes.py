@@ -83,11 +83,11 @@ class FakeInlet:
             self._changed.notify_all()
 
     def offer(self, *deliveries):
-        [delivery] = deliveries
-        self.deliveries.append(delivery)
-        settlement = self.settlement(delivery)
-        if settlement is not None:
-            threading.Thread(target=delivery.settle, args=[settlement], name="fake-recorder").start()
+        for delivery in deliveries:
+            self.deliveries.append(delivery)
+            settlement = self.settlement(delivery)
+            if settlement is not None:
+                threading.Thread(target=delivery.settle, args=[settlement], name="fake-recorder").start()
 
     def any_reserved(self):
         with self._changed:

@@ -1,4 +1,5 @@
-"""Where requests wait: woken once for all that is settled together, and turned out when it takes too long."""
+"""Where requests wait: offered together, woken once for all that is settled together, and turned out when it
+takes too long."""
 
 import asyncio
 import threading
@@ -14,14 +15,56 @@ SETTLED = Settlement.retry("settled")
 class Inlet:
     def __init__(self):
         self.released = []
+        self.offers = []
+
+    def offer(self, *deliveries):
+        self.offers.append(deliveries)
 
     def release(self, size):
         self.released.append(size)
 
 
+class Model:
+    def __init__(self, name):
+        self.name = name
+        self.inlet = Inlet()
+
+
 async def waiting(room, inlet, count):
     waiters = [Waiter(room, inlet, size) for size in range(count)]
     return waiters, [asyncio.ensure_future(waiter.wait()) for waiter in waiters]
+
+
+def test_pictures_that_come_together_are_offered_together():
+    async def run():
+        room, resnet, other, failures = WaitingRoom(60), Model("resnet"), Model("other"), []
+        room.loop.set_exception_handler(lambda _, failure: failures.append(failure))
+        [first], [wait] = await waiting(room, resnet.inlet, 1)
+        await asyncio.sleep(0)  # it waits now
+        for picture in "ab":
+            room.offer(resnet, picture)
+            room.offer(other, picture.upper())
+        assert not resnet.inlet.offers
+        await asyncio.sleep(0)
+        assert resnet.inlet.offers == [("a", "b")]
+        assert other.inlet.offers == [("A", "B")]
+        room.offer(resnet, "c")
+        await asyncio.sleep(0)
+        assert resnet.inlet.offers == [("a", "b"), ("c",)]
+        assert not failures
+        first.settle(SETTLED)
+        await wait
+
+    asyncio.run(run())
+
+
+def test_a_picture_is_not_kept_for_others_where_nobody_waits():
+    async def run():
+        room, model = WaitingRoom(60), Model("resnet")
+        room.offer(model, "a")
+        assert model.inlet.offers == [("a",)]
+
+    asyncio.run(run())
 
 
 def test_what_is_settled_together_wakes_the_loop_once(monkeypatch):
