@@ -158,12 +158,23 @@ def taking(intake, lanes=ALL_LANES) -> Future[list[str]]:
     return taken
 
 
-def test_behind_another_batch_pictures_wait_for_others(settlements, monkeypatch):
-    monkeypatch.setattr(module, "LINGER", 600.0)
+@pytest.fixture
+def working(settlements):
+    """An intake, and its first batch, which is under way."""
     intake = make_intake(items=9)
     intake.open()
     intake.offer(Lane.BULK, settlements.delivery("first"))
-    intake.take()
+    return intake, intake.take()
+
+
+@pytest.fixture
+def endless_linger(monkeypatch):
+    monkeypatch.setattr(module, "LINGER", 600.0)
+
+
+@pytest.mark.usefixtures("endless_linger")
+def test_behind_another_batch_pictures_wait_for_others(settlements, working):
+    intake, _first = working
     second = taking(intake)
     for number in range(7):
         intake.offer(Lane.BULK, settlements.delivery(str(number)))
@@ -172,31 +183,23 @@ def test_behind_another_batch_pictures_wait_for_others(settlements, monkeypatch)
     assert second.result(BOUND) == [str(number) for number in range(8)]
 
 
-def test_they_do_not_wait_for_long(settlements):
-    intake = make_intake(items=9)
-    intake.open()
-    intake.offer(Lane.BULK, settlements.delivery("first"))
-    intake.take()
+def test_they_do_not_wait_for_long(settlements, working):
+    intake, _first = working
     intake.offer(Lane.BULK, settlements.delivery("second"))
     assert taking(intake).result(BOUND) == ["second"]
 
 
-def test_nothing_waits_behind_a_batch_that_has_ended(settlements, monkeypatch):
-    monkeypatch.setattr(module, "LINGER", 600.0)
-    intake = make_intake(items=9)
-    intake.open()
-    intake.offer(Lane.BULK, settlements.delivery("first"))
-    intake.finished(intake.take())
+@pytest.mark.usefixtures("endless_linger")
+def test_nothing_waits_behind_a_batch_that_has_ended(settlements, working):
+    intake, first = working
+    intake.finished(first)
     intake.offer(Lane.BULK, settlements.delivery("second"))
     assert taking(intake).result(BOUND) == ["second"]
 
 
-def test_a_batch_of_one_lane_holds_up_no_other(settlements, monkeypatch):
-    monkeypatch.setattr(module, "LINGER", 600.0)
-    intake = make_intake(items=9)
-    intake.open()
-    intake.offer(Lane.BULK, settlements.delivery("bulk"))
-    intake.take()
+@pytest.mark.usefixtures("endless_linger")
+def test_a_batch_of_one_lane_holds_up_no_other(settlements, working):
+    intake, _first = working
     intake.offer(Lane.INTERACTIVE, settlements.delivery("http"))
     assert taking(intake, {Lane.INTERACTIVE}).result(BOUND) == ["http"]
 
