@@ -92,7 +92,13 @@ def row_of_message(result_id: str, message: Message) -> Values:
     """The row of `outbox`, as far as `OUTBOX_COLUMNS`. Raises UnstorableRow for a header's name that is
     not text. Headers are JSON with their values encoded as `core.names` says."""
     headers = [(name, names.encode(value)) for name, value in message.headers]
-    return result_id, message.topic, message.key, _json(headers, message.topic), message.value
+    return (
+        result_id,
+        message.topic,
+        message.key,
+        _json(headers, "the headers for", message.topic),
+        message.value,
+    )
 
 
 def message_of(row: Row[Any]) -> Message:
@@ -114,7 +120,7 @@ def _answer_of(prediction: Prediction, result: Result) -> Values:
         best.class_index,
         best.label,
         best.probability,
-        _json(top, result.origin.key),
+        _json(top, "the answer to", result.origin.key),
         None,
         None,
     )
@@ -127,8 +133,8 @@ def _outcome_of(row: Row[Any]) -> Outcome:
     return Prediction(top, row.model, row.model_version)
 
 
-def _json(values: object, owner: str) -> str:
+def _json(values: object, what: str, owner: str) -> str:
     try:
         return orjson.dumps(values).decode()
     except TypeError as error:
-        raise UnstorableRow(f"{owner}: the answer or the headers are no JSON: {error}") from error
+        raise UnstorableRow(f"{what} {owner} cannot be written as JSON: {error}") from error
