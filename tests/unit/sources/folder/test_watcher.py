@@ -1,6 +1,7 @@
 """Which events become which hints; and the code path of systems without inotify."""
 
 import errno
+import os
 import sys
 import threading
 import time
@@ -153,4 +154,33 @@ def test_a_folder_that_is_moved_is_watched_where_it_is_now(
         written(hints, inbox / new / "sub" / f"{number}.jpg")
     (inbox / "a").mkdir()
     written(hints, inbox / "a" / "0.jpg", again=True)
+    assert watcher.broken is None
+
+
+@linux
+def test_a_folder_that_is_moved_leaves_nothing_behind(watcher: Watcher, hints: Hints, inbox: Path) -> None:
+    (emitter,) = watcher._observer.emitters
+    group = emitter._inotify
+    for number in range(3):
+        (inbox / "a").mkdir()
+        written(hints, inbox / "a" / "0.jpg", again=True)
+        (inbox / "a").rename(inbox / f"b{number}")
+        written(hints, inbox / f"b{number}" / "1.jpg")
+    assert sorted(group._active_callbacks_by_path) == sorted(group._active_callbacks_by_watch.values())
+    assert os.fsencode(inbox.resolve() / "a") not in group._active_callbacks_by_path
+
+
+@linux
+def test_a_folder_that_was_moved_out_and_made_again_may_be_deleted(
+    watcher: Watcher, hints: Hints, inbox: Path
+) -> None:
+    (inbox / "a").mkdir()
+    written(hints, inbox / "a" / "0.jpg", again=True)
+    (inbox / "a").rename(inbox.parent / "a")
+    (inbox / "a").mkdir()
+    written(hints, inbox / "a" / "0.jpg", again=True)
+    for folder in (inbox, inbox.parent):
+        (folder / "a" / "0.jpg").unlink()
+        (folder / "a").rmdir()
+    written(hints, inbox / "1.jpg")
     assert watcher.broken is None
