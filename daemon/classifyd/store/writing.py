@@ -166,7 +166,7 @@ class Writer:
 
     def _in_place(self) -> bool:
         try:
-            return os.path.samestat(self._opened, self._path.stat())
+            return self._file >= 0 and os.path.samestat(self._opened, self._path.stat())
         except OSError:
             return False
 

@@ -94,6 +94,14 @@ def test_another_file_in_its_place_is_refused_whatever_inode_it_gets(database, p
         database.store.write(entries(2), ())
 
 
+def test_a_store_that_is_closed_takes_no_more_results(database):
+    """Another daemon may hold the database by then."""
+    database.close()
+    with pytest.raises(StoreUnavailable):
+        database.store.write(entries(1), ())
+    assert database.store._connection is None
+
+
 def test_a_failing_reader_is_unavailable(database, path):
     database.results.close()
     path.rename(path.with_name("aside.db"))
