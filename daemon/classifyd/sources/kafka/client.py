@@ -39,7 +39,9 @@ def poll(
     if not fetcher._next_partition_records:
         fetcher._next_partition_records = None  # only then are records of a resumed partition looked for
     if fetcher._completed_fetches:
-        fetcher.send_fetches = list  # it would wait for the I/O thread; `fetch_ahead` does it without
+        # It would wait for the I/O thread, and `fetch_ahead` does not. Once only: a poll that finds nothing
+        # in them turns around until it has asked for more.
+        fetcher.send_fetches = lambda: vars(fetcher).pop("send_fetches", None)
     try:
         records = consumer.poll(timeout_ms=seconds * 1000) or {}
         kept = fetcher._next_in_line_exception_metadata

@@ -101,6 +101,26 @@ def test_a_poll_asks_for_records_itself_only_where_none_are_there(waiting, asks)
     assert len(asked) == 1 + asks, "afterwards it does again"
 
 
+def test_a_poll_that_finds_nothing_in_what_is_there_asks_before_it_turns_around():
+    """As what was fetched for a partition that is paused meanwhile: it would turn around at full speed."""
+
+    class Fetcher:
+        _next_partition_records = _next_in_line_exception_metadata = None
+        _completed_fetches = ("of a paused partition",)
+
+        def send_fetches(self):
+            asked.append(self)
+
+    def poll(**_options):
+        fetcher.send_fetches()
+        assert not asked
+        fetcher.send_fetches()
+
+    asked = []
+    client.poll(SimpleNamespace(poll=poll, _fetcher=(fetcher := Fetcher())), 0.1)
+    assert asked
+
+
 def test_a_reason_names_the_place_and_does_not_quote_the_whole_record():
     reason = Unreadable(A, 5, CorruptRecordError("x" * 10_000)).reason
     assert reason.startswith("Kafka topic pictures, partition 0, offset 5 cannot be read: ")
