@@ -1,14 +1,17 @@
 """Of which topic fetched records are."""
 
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.future import Future
 
 ANSWER = 5.0
 """Seconds that the question may take."""
+_OF_NO_POSITION = -1
 
 
 class Provenance:
@@ -18,7 +21,7 @@ class Provenance:
     that was created after the metadata came. The broker is asked anew as soon as records come, so that the
     answer is mostly there when they are polled.
 
-    Everything but `establish` happens on kafka-python's I/O thread.
+    Everything happens on kafka-python's I/O thread; `establish` and `forget` wait for it.
     """
 
     def __init__(self, consumer: KafkaConsumer) -> None:
@@ -32,6 +35,8 @@ class Provenance:
         self._known = 0
         """How many of these came before a question that was answered."""
         self._question: Future | None = None
+        self._forgotten = float("-inf")
+        """What was asked for until then (monotonic) is not wanted any more."""
 
     def establish(self) -> None:
         """Returns once it is so for all records that were polled. Raises KafkaError while nobody answers,
@@ -40,9 +45,21 @@ class Provenance:
         if self._known < (answers := self._answers):
             self._consumer._net.run(self._await, answers)
 
-    def _fetched(self, *arguments: Any) -> None:
+    def forget(self) -> None:
+        """Has nothing polled that was asked for before: kafka-python compares offsets alone, and would take
+        the first records of a topic that was deleted for the first ones of its successor."""
+        self._consumer._net.run(self._forget)
+
+    async def _forget(self) -> None:
+        self._forgotten = time.monotonic()
+        self._fetcher._completed_fetches.clear()
+        self._fetcher.close()  # which empties all else, and does no more in kafka-python 3.0.12
+
+    def _fetched(self, node: Any, asked: Mapping[TopicPartition, int], sent: float, response: Any) -> None:
         self._answers += 1  # before its records can be polled
-        self._take_up(*arguments)
+        if sent <= self._forgotten:
+            asked = dict.fromkeys(asked, _OF_NO_POSITION)
+        self._take_up(node, asked, sent, response)
         if self._wanted and self._fetcher._completed_fetches:
             self._question = self._consumer._manager.call_soon(self._ask)
 

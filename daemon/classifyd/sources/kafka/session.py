@@ -218,6 +218,7 @@ class Session:
                 self._reset(where, reason)
 
     def _reset(self, where: TopicPartition, reason: str) -> bool:
+        self._provenance.forget()
         done = client.read_from(self._consumer, where)
         if done:
             emit(OffsetReset(topic=where.topic, partition=where.partition, reason=reason))

@@ -1,11 +1,16 @@
-"""When the broker is asked of which topic records are."""
+"""When the broker is asked of which topic records are, and which are forgotten."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
+from kafka import TopicPartition
+from kafka.consumer.fetcher import Fetcher
+from kafka.consumer.subscription_state import SubscriptionState
 from kafka.errors import KafkaTimeoutError
 from kafka.future import Future
 from kafka.net.selector import NetworkSelector
+from kafka.record import MemoryRecordsBuilder
 
 from classifyd.sources.kafka.provenance import Provenance
 
@@ -28,9 +33,9 @@ class FakeConsumer:
 
     def fetch(self, *records):
         """A fetch is answered with these records."""
-        self._fetcher._handle_fetch_response("node", records)
+        self._fetcher._handle_fetch_response("node", {}, 0.0, records)
 
-    def _handle(self, _node, records):
+    def _handle(self, _node, _asked, _sent, records):
         self._fetcher._completed_fetches.extend(records)
 
     def _send(self, question, node_id):
@@ -119,3 +124,52 @@ def test_it_is_told_when_nobody_answers(consumer, provenance):
     with pytest.raises(KafkaTimeoutError):
         provenance.establish()
     assert not consumer.answers
+
+
+A = TopicPartition("pictures", 0)
+
+
+def answer(value):
+    """A fetch's answer, with one record at offset 0."""
+    builder = MemoryRecordsBuilder(magic=2, compression_type=0, batch_size=1000)
+    builder.append(timestamp=0, key=None, value=value)
+    builder.close()
+    partition = SimpleNamespace(
+        partition_index=A.partition,
+        error_code=0,
+        high_watermark=1,
+        records=builder.buffer(),
+        aborted_transactions=None,
+        diverging_epoch=None,
+        preferred_read_replica=-1,
+    )
+    topic = SimpleNamespace(topic=A.topic, partitions=[partition])
+    return SimpleNamespace(API_VERSION=12, responses=[topic])
+
+
+@pytest.fixture
+def reading(consumer):
+    """kafka-python's own fetcher, which reads A from its beginning."""
+    manager = SimpleNamespace(_net=consumer._net, broker_version=None)
+    positions = SubscriptionState()
+    positions.assign_from_user([A])
+    positions.seek(A, 0)
+    consumer._fetcher = Fetcher(SimpleNamespace(_manager=manager), positions)
+    return Provenance(consumer), consumer._fetcher, positions
+
+
+def test_records_of_a_deleted_topic_are_not_taken_for_the_first_of_its_successor(reading):
+    """All were asked for from offset 0: what was polled in part, what waits to be, and what is under way."""
+    provenance, fetcher, positions = reading
+    fetcher._handle_fetch_response(1, {A: 0}, time.monotonic(), answer(b"taken up"))
+    fetcher._next_partition_records = fetcher._parse_fetched_data(fetcher._completed_fetches.pop())
+    fetcher._handle_fetch_response(1, {A: 0}, time.monotonic(), answer(b"waiting"))
+    asked = time.monotonic()
+    provenance.forget()
+    positions.seek(A, 0)
+    assert fetcher.fetched_records() == ({}, False)
+    fetcher._handle_fetch_response(1, {A: 0}, asked, answer(b"under way"))
+    assert fetcher.fetched_records() == ({}, False)
+    fetcher._handle_fetch_response(1, {A: 0}, time.monotonic(), answer(b"new"))
+    records, _ = fetcher.fetched_records()
+    assert [record.value for record in records[A]] == [b"new"]

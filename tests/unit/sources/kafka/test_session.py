@@ -31,6 +31,8 @@ class FakeConsumer:
         self.sought = {}
         self.commits = {}
         self.flowing = set()
+        self.forgotten = 0
+        self._net = SimpleNamespace(run=self._forget)
         self._fetcher = SimpleNamespace(
             _next_partition_records=None,
             _next_in_line_exception_metadata=None,
@@ -38,6 +40,10 @@ class FakeConsumer:
             _handle_fetch_response=None,
         )
         self._coordinator = SimpleNamespace(rejoining=False)
+
+    def _forget(self, _forget):
+        assert not self.rewound, "what is fetched from there now is wanted"
+        self.forgotten += 1
 
     def assignment(self):
         return {B}
@@ -125,6 +131,7 @@ def test_the_others_whose_offset_is_gone_begin_again(session, consumer):
     consumer.answer = OffsetOutOfRangeError({A: 3, B: 4})
     assert session._poll() == {}
     assert consumer.rewound == [B]
+    assert consumer.forgotten, "what was fetched from the first record on may be of another topic"
 
 
 def test_a_poll_that_meets_a_partition_that_was_taken_away_is_repeated(session, consumer):
