@@ -1,8 +1,10 @@
 """How answers are received, and what is copied of them."""
 
 import select
+import selectors
 import socket
 import ssl
+import struct
 import threading
 from types import SimpleNamespace
 
@@ -15,7 +17,7 @@ from kafka.protocol.sasl import SaslBytesRequest
 from kafka.record import default_records
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-import classifyd.kafka_python  # noqa: F401 - mends it
+from classifyd.kafka_python.waking import QuietSelector
 
 
 class Chunks:
@@ -140,6 +142,28 @@ def test_a_large_answer_is_waited_for_in_large_parts_and_a_small_one_after_it_is
         [(_, answer)] = answers
         assert answer.auth_bytes == token
         assert turns <= 3 + size // 2**20
+
+
+@pytest.mark.parametrize("linger", [None, struct.pack("ii", 1, 0)], ids=["closed", "reset"])
+def test_a_broker_that_dies_amid_a_large_answer_wakes_who_waits_for_more_of_it(over_tcp, linger):
+    ours, theirs = over_tcp
+    parser = KafkaProtocol()
+    transport = SimpleNamespace(_sock=ours, _protocol=SimpleNamespace(parser=parser))
+    with QuietSelector() as selector:
+        selector.register(ours, selectors.EVENT_READ)
+        theirs.sendall((5 * 2**20).to_bytes(4, "big") + b"begun")
+        assert selector.select(10)
+        parser.receive_bytes(KafkaTCPTransport._sock_recv(transport)[0])
+        theirs.sendall(b", and filled")
+        assert selector.select(10)
+        assert KafkaTCPTransport._sock_recv(transport) == (b"", None)
+        assert transport._least == 2**20
+        if linger:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        theirs.close()
+        assert selector.select(10)
+    data, error = KafkaTCPTransport._sock_recv(transport)
+    assert (data, type(error)) == (b"", KafkaConnectionError)
 
 
 def test_an_answer_is_filled_and_read_piece_by_piece_and_to_its_end():
