@@ -78,8 +78,9 @@ class HttpClient:
 
     def close(self) -> None:
         """Closes the kept connections."""
-        while self._idle:
-            self._idle.pop().close()
+        with suppress(IndexError):  # all are closed
+            while True:
+                self._idle.pop().close()
 
     def _head(self, method: str, path: str) -> bytes:
         return f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._fields}".encode("ascii")
@@ -93,7 +94,8 @@ class HttpClient:
                 content = response.read(most + 1)
                 if response.length and len(content) <= most:
                     raise IncompleteRead(content, response.length)
-                is_over = response.isclosed() and not response.will_close
+                # After 1xx the answer itself is still to come, and would be taken for the next call's.
+                is_over = response.isclosed() and not response.will_close and response.status >= 200
         except BaseException:
             connection.close()
             raise
@@ -104,10 +106,9 @@ class HttpClient:
         return Answer(response.status, response.reason, response.headers, content)
 
     def _begun(self, method: str, request: bytes) -> tuple[_AnyConnection, HTTPResponse]:
-        try:
+        with suppress(*_GONE):  # left before the second call, whose failure is told without the first one's
             return _sent(self._kept_one() or self._opened(), method, request)
-        except _GONE:
-            return _sent(self._opened(), method, request)
+        return _sent(self._opened(), method, request)
 
     def _kept_one(self) -> _AnyConnection | None:
         """One that the server has neither closed nor said anything on, unasked."""
@@ -145,7 +146,9 @@ def _sent(connection: _AnyConnection, method: str, request: bytes) -> tuple[_Any
     """With the head of the answer, read."""
     response = HTTPResponse(connection.sock, method=method)
     try:
-        connection.sock.sendall(request)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sock.sendall(request)
+        # A server may answer what is too large before it has come, and close: the answer can be read.
         response.begin()
     except BaseException:
         response.close()

@@ -29,10 +29,15 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def stop(self) -> None:
+    def refuse(self) -> None:
+        """Takes no more connections."""
         self.stopping.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # it does not listen any more
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def stop(self) -> None:
+        self.refuse()
         for thread in self._threads:
             thread.join(PATIENCE)
 

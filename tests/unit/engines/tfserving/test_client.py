@@ -183,6 +183,33 @@ def test_a_connection_is_kept_where_the_server_keeps_it(
     assert server.accepted == (1 if is_kept else 3)
 
 
+def test_the_answer_to_one_call_is_not_taken_for_the_next_ones(serve: Serve, opened: Open) -> None:
+    late = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"
+
+    def behave(connection) -> None:
+        if server.accepted == 1:
+            answering(b"HTTP/1.1 103 Early Hints\r\n\r\n", late)(connection)
+        else:
+            answering(OK)(connection)
+
+    server = serve(behave)
+    client = opened(server.url)
+    assert client.get("/first", MOST).status == 103
+    assert client.get("/second", MOST).content == b"ok"
+
+
+def test_what_is_answered_before_it_was_sent_whole_is_read(serve: Serve, opened: Open) -> None:
+    def behave(connection) -> None:
+        connection.recv(1024)
+        connection.sendall(b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 2\r\n\r\nno")
+
+    server = serve(behave)
+    client = opened(server.url)
+    for call in (1, 2):
+        assert client.post("/", [bytes(8 * MOST)], MOST).status == 413
+        assert server.accepted == call
+
+
 def test_an_answer_may_end_with_its_connection(serve: Serve, opened: Open) -> None:
     server = serve(answering(b"HTTP/1.1 200 OK\r\n\r\nok"))
     client = opened(server.url)
@@ -234,6 +261,27 @@ def test_what_ends_before_its_answer_again_is_given_up(serve: Serve, opened: Ope
     with pytest.raises(ERRORS, match="without response"):
         opened(server.url).post("/", [b"x"], MOST)
     assert server.accepted == 2
+
+
+def test_of_two_failures_the_second_is_told(serve: Serve, opened: Open) -> None:
+    """What is under an error is told of it: the end of a kept connection says nothing beside the reason why
+    there is no other."""
+    gone = threading.Event()
+
+    def behave(connection) -> None:
+        requests_on(connection)
+        server.refuse()
+        gone.set()
+
+    server = serve(behave)
+    with pytest.raises(ERRORS, match="refused") as raised:
+        opened(server.url).get("/", MOST)
+    assert gone.is_set()
+    chain, error = [], raised.value
+    while error is not None:
+        chain.append(type(error))
+        error = error.__cause__ or error.__context__
+    assert chain[-1] is ConnectionRefusedError
 
 
 @pytest.mark.parametrize(
