@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -62,6 +63,7 @@ _BROKEN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.
 _NO_ANSWER = re.compile(r"failed to connect|errors resolving|Stream removed|Socket closed|GOAWAY")
 _PAGE = re.compile(r"Received http2 header with status: (\d+)")
 _TOO_LARGE = re.compile(r"(?i)message larger than max|message exceeds maximum size")  # C++ and Go, Java
+_AUTHORITY = "[0-9a-f]" * 8 + ".[0-9]*"
 _OWN_LIMIT = "CLIENT: Received message larger than max"
 
 Answer = TypeVar("Answer")
@@ -103,9 +105,9 @@ class GrpcTransport:
 
     def close(self) -> None:
         """Closes the kept connections."""
-        idle, self._idle = self._idle, []
-        for channel in idle:
-            channel.close()
+        with suppress(IndexError):  # all are closed
+            while True:
+                self._idle.pop().close()
 
     def _get(self, method: str, request: bytes, read: Callable[[bytes], Answer]) -> Answer:
         try:
@@ -185,6 +187,18 @@ def _target(url: str) -> str | None:
 
 
 def _credentials() -> grpc.ChannelCredentials:
-    """TLS that trusts whom it does over REST: the system (or SSL_CERT_FILE), and certifi's authorities."""
-    files = (ssl.get_default_verify_paths().cafile, certifi.where())
-    return grpc.ssl_channel_credentials(b"\n".join(Path(file).read_bytes() for file in files if file))
+    """TLS that trusts whom it does over REST: the system (or SSL_CERT_FILE and SSL_CERT_DIR), and certifi's
+    authorities."""
+    system = ssl.get_default_verify_paths()
+    # The names by which OpenSSL finds an authority in a folder; on Debian there is nothing but the folder.
+    in_folder = sorted(Path(system.capath).glob(_AUTHORITY)) if system.capath else []
+    files = [Path(system.cafile)] if system.cafile else []
+    known = (_content(file) for file in (*files, *in_folder, Path(certifi.where())))
+    return grpc.ssl_channel_credentials(b"\n".join(known))
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:  # OpenSSL passes over what it cannot read, too
+        return b""

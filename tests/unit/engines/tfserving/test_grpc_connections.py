@@ -157,6 +157,24 @@ def test_an_encrypted_server_is_asked_if_its_certificate_is_trusted(
             connect(url=server.url).probe()
 
 
+def test_authorities_of_the_systems_folder_are_trusted(
+    connect: Connect,
+    behind: OnnxClassifier,
+    certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where there is no file with all of them, as in Debian's OpenSSL."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    asked = ("openssl", "x509", "-in", str(certificate), "-noout", "-subject_hash")
+    name = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    (tmp_path / f"{name}.0").write_bytes(certificate.read_bytes())
+    (tmp_path / "00000000.0").mkdir()  # cannot be read
+    with GrpcStandIn({"colours": behind}, certificate=certificate.read_bytes()) as server:
+        assert labels_of(connect(url=server.url)) == ["red", "green"]
+
+
 @over_grpc
 @pytest.mark.parametrize("address", ["grpc://localhost:{port}", "grpc://LOCALHOST:{port}/"])
 def test_the_address_may_be_written_in_several_ways(
