@@ -1,4 +1,4 @@
-"""The engine that asks a TensorFlow Serving over REST."""
+"""The engine that asks a TensorFlow Serving over REST or gRPC."""
 
 from classifyd.engines.tfserving.classifier import TFServingClassifier, TFServingConfig
 

@@ -56,7 +56,7 @@ class ServingApi:
         answer = self._get(self._model)
         try:
             return {int(entry["version"]): entry["state"] for entry in answer["model_version_status"]}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._strange(f"its status is no list of versions ({error!r})") from error
 
     def metadata(self, version: int) -> Mapping[str, Any]:
@@ -127,7 +127,7 @@ def _parsed(content: bytes) -> Any:
     except orjson.JSONDecodeError:
         try:
             return json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

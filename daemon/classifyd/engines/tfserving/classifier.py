@@ -115,7 +115,7 @@ class TFServingClassifier:
             rows = self._transport.ask(servable.version, servable.signature, pictures)
         if rows.ndim and len(rows) != len(images):
             raise Failed(f"model {self.name} gave {len(rows)} predictions for {len(images)} pictures")
-        if rows.ndim != 2:
+        if rows.ndim != 2 or not rows.shape[1]:
             raise Unavailable(
                 f"model {self.name} answers with numbers of shape {rows.shape}, not one row a picture"
             )

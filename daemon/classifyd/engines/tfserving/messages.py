@@ -97,7 +97,10 @@ def probabilities(answer: bytes, output: str) -> NDArray[np.floating]:
     numbers = _numbers(pieces, format_)
     if min(shape, default=0) < 0 or prod(shape) != len(numbers):
         raise Malformed(f"output {output!r} has {len(numbers)} numbers for the shape {shape}")
-    return numbers.reshape(shape)
+    try:
+        return numbers.reshape(shape)
+    except ValueError as error:  # of more dimensions, or larger ones beside a 0, than numpy knows
+        raise Malformed(str(error)) from error
 
 
 def _spec(model: str, version: int | None = None, signature: str | None = None) -> Iterable[bytes]:

@@ -34,5 +34,5 @@ def _numbers(answers: list[Any], signature: Signature, server: str) -> NDArray[n
     try:
         rows = answers if signature.single_output else [answer[signature.output] for answer in answers]
         return np.asarray(rows, np.float64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Unavailable(f"{server} answers without probabilities: {error!r}") from error

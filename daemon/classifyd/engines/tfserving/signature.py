@@ -52,7 +52,7 @@ def chosen(model: str, metadata: Mapping[str, Any], wanted: Wanted) -> Signature
             len(outputs) == 1,
             _classes(outputs[output]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ConfigurationError(
             f"model {model}: its metadata is not what TensorFlow Serving answers ({error!r}); check `url`"
         ) from error

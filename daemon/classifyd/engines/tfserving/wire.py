@@ -11,6 +11,7 @@ Field = int | memoryview
 
 _VARINT, _EIGHT_BYTES, _SIZED, _FOUR_BYTES = 0, 1, 2, 5
 _LONGEST_VARINT = 10
+_64_BITS = 0xFFFF_FFFF_FFFF_FFFF
 _MOST_FIELDS = 10_000
 """What a message of many empty fields may cost; ours have a few dozen."""
 
@@ -20,8 +21,8 @@ class Malformed(ValueError):
 
 
 def number(field: int, value: int) -> bytes:
-    """A field that holds a number, which is not negative."""
-    return _varint(field << 3 | _VARINT) + _varint(value)
+    """A field that holds a number; one below 0 as its two's complement."""
+    return _varint(field << 3 | _VARINT) + _varint(value & _64_BITS)
 
 
 def sized(field: int, *content: bytes) -> tuple[bytes, ...]:
@@ -105,5 +106,5 @@ def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
     for position, byte in enumerate(message[at : at + _LONGEST_VARINT]):
         value |= (byte & 0x7F) << 7 * position
         if byte <= 0x7F:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, at + position + 1
+            return value & _64_BITS, at + position + 1
     raise Malformed("a number without an end")

@@ -61,13 +61,38 @@ def test_no_picture_is_to_blame_for_an_error_before_it_is_sent(
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"predictions": 1}', b'{"predictions": [1, 2]}', b'{"outputs": []}', b"[]", b"", b"{"]
+    "body",
+    [
+        b'{"predictions": 1}',
+        b'{"predictions": [1, 2]}',
+        b'{"predictions": [{"probabilities": [%b]}, {"probabilities": [1]}]}' % (b"9" * 400),
+        b'{"predictions": %b}' % (b"[" * 100_000 + b"]" * 100_000),
+        b'{"outputs": []}',
+        b"[]",
+        b"",
+        b"{",
+    ],
+    ids=["number", "numbers", "too large", "too deep", "none", "list", "empty", "cut off"],
 )
 def test_an_answer_of_another_kind_is_no_verdict(
     classifier: TFServingClassifier, server: ServingStandIn, body: bytes
 ) -> None:
     server.script(faults.body(body))
     with pytest.raises(Unavailable):
+        classifier.classify([RED, GREEN])
+
+
+def test_rows_without_a_number_are_no_verdict(connect: Connect, server: ServingStandIn) -> None:
+    """As a model may give that does not tell how many classes it has."""
+    told = (
+        b'{"metadata": {"signature_def": {"signature_def": {"s": {"inputs": {"i": {"dtype": "DT_STRING"}},'
+        b' "outputs": {"o": {"dtype": "DT_FLOAT", "tensor_shape": {}}}}}}}}'
+    )
+    server.script(faults.body(told), kind="metadata")
+    classifier = connect(labels=None)
+    classifier.probe()
+    server.script(faults.body(b'{"predictions": [[], []]}'))
+    with pytest.raises(Unavailable, match="not one row a picture"):
         classifier.classify([RED, GREEN])
 
 
@@ -89,7 +114,15 @@ def test_predictions_that_do_not_fit_speak_of_the_model(
         classifier.classify([RED, GREEN])
 
 
-@pytest.mark.parametrize("body", [b'{"model_version_status": 1}', b'{"model_version_status": [{}]}', b"{}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model_version_status": 1}',
+        b'{"model_version_status": [{}]}',
+        b'{"model_version_status": [{"version": 1e400}]}',
+        b"{}",
+    ],
+)
 def test_a_status_of_another_kind_is_an_outage(
     classifier: TFServingClassifier, server: ServingStandIn, body: bytes
 ) -> None:

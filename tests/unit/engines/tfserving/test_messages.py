@@ -1,6 +1,7 @@
 """The messages of TensorFlow Serving's gRPC interface, against Google's own library."""
 
 import struct
+from functools import partial
 
 import numpy as np
 import pytest
@@ -42,6 +43,12 @@ def test_a_request_for_predictions(pictures: list[bytes], version: int, model: s
     assert [one.size for one in entry.value.tensor_shape.dim] == [len(pictures)]
     assert list(entry.value.string_val) == pictures
     assert list(request.output_filter) == ["probabilities"]
+
+
+def test_a_version_below_0_is_asked_for_as_it_was_told() -> None:
+    """No server has one; that one says so shall not end the daemon."""
+    request = MESSAGES["MetadataRequest"].FromString(messages.metadata_request("m", -5))
+    assert request.model_spec.version.value == -5
 
 
 def test_requests_for_descriptions() -> None:
@@ -89,6 +96,8 @@ def test_numbers_in_several_pieces() -> None:
         (answered(1, [2, 2], float_val=[1.0]), r"1 numbers for the shape \[2, 2\]"),
         (answered(1, [-1, -1], float_val=[1.0]), r"1 numbers for the shape \[-1, -1\]"),
         (answered(1, [2**62, 2**62], float_val=[1.0]), "1 numbers for the shape"),
+        (answered(1, [1] * 65, float_val=[1.0]), "dimension"),
+        (answered(1, [0, 2**62]), "too big"),
         (answered(1, [1, 1], tensor_content=b"abc"), "multiple of element size"),
         (ANSWER[:-1], "field of"),
         (b"\x0b", "of kind 3"),
@@ -106,7 +115,8 @@ def test_what_is_no_answer_is_told(answer: bytes, told: str) -> None:
 @given(st.integers(0, len(ANSWER) - 1), st.integers(0, 255))
 def test_an_answer_with_a_wrong_byte_is_read_or_refused(position: int, byte: int) -> None:
     spoilt = ANSWER[:position] + bytes([byte]) + ANSWER[position + 1 :]
-    for read in (messages.states, messages.metadata, lambda answer: messages.probabilities(answer, "p")):
+    numbers = partial(messages.probabilities, output="probabilities")
+    for read in (messages.states, messages.metadata, numbers):
         try:
             read(spoilt)
         except wire.Malformed:

@@ -69,6 +69,11 @@ def test_what_does_not_decide_is_told_with_the_choices(signatures: Any, wanted: 
         chosen("m", metadata(**signatures), wanted)
 
 
+def test_a_dimension_that_is_no_number_is_no_model() -> None:
+    with pytest.raises(ConfigurationError, match="check `url`"):
+        chosen("m", metadata(a={**SMALL, "outputs": {"p": tensor("DT_FLOAT", "x", "y")}}), Wanted())
+
+
 @pytest.mark.parametrize("strange", [{}, {"metadata": None}, {"metadata": {"signature_def": []}}])
 def test_metadata_of_something_else_is_no_model(strange: Any) -> None:
     with pytest.raises(ConfigurationError, match="check `url`"):
