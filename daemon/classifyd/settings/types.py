@@ -63,7 +63,7 @@ def _url(value: str) -> str:
 
 
 def _model_url(value: str) -> str:
-    if not re.match(r"grpcs?:", value):
+    if not re.match(r"(?i)grpcs?:", value):
         return _url(value)
     if not (re.fullmatch(r"grpcs?://[^/\s@?#]+/?", value) and _names_host(value)):
         raise ValueError(f"{_shown(value)} is not an address such as grpc://localhost:8500")

@@ -286,6 +286,7 @@ def test_an_address_that_cannot_be_taken_apart(key, address):
         "grpc://a:8500/v1",
         "grpc://a?x",
         "grpcs://a#x",
+        "GRPC://a:8500",
     ],
 )
 def test_an_address_for_grpc_is_a_host_and_a_port(address):

@@ -8,6 +8,7 @@ else (no answer, a time-out, overload, a proxy's page, a wrong address) is an ou
 
 import json
 from collections.abc import Mapping, Sequence
+from http.client import BadStatusLine
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +23,7 @@ _REFUSED = 400
 _TOO_LARGE = 413  # a proxy's word
 _FAILED = {500, 501}
 _LONGEST_REASON = 300
+_LONGEST_SHOWN = 50
 _LONGEST_ANSWER = 128 * 2**20
 
 
@@ -34,8 +36,7 @@ class ServingApi:
 
     `url` is the server's address, as in `http://127.0.0.1:8501`; `proxy` the address of an HTTP proxy, or
     None for a direct connection whatever the environment says. `server` is the address without credentials,
-    for messages. Raises ConfigurationError for an `url` that
-    is none.
+    for messages. Raises ConfigurationError for an `url` that is none.
     """
 
     def __init__(self, url: str, model: str, proxy: str | None) -> None:
@@ -45,6 +46,10 @@ class ServingApi:
                 f"model {model}: url {url!r} is no server's address; write http://HOST:PORT (REST) or grpc://HOST:PORT"
             )
         self.server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        if parts.query or parts.fragment:
+            raise ConfigurationError(
+                f"model {model}: what follows ? or # in `url` ({self.server}) is not sent: leave it out"
+            )
         self._model = f"/v1/models/{quote(model, safe='')}"
         try:
             self._client = HttpClient(url.rstrip("/").removesuffix("/v1"), proxy, _CONNECTIONS)
@@ -92,6 +97,11 @@ class ServingApi:
                 answer = self._client.post(path, body, _LONGEST_ANSWER)
         except ERRORS as error:
             cause = _root(error)
+            if type(cause) is BadStatusLine:
+                said = str(cause)[:_LONGEST_SHOWN]
+                raise self._strange(
+                    f"it speaks no HTTP ({said!r}); gRPC is asked for with grpc://"
+                ) from error
             what = "did not answer in time" if isinstance(cause, TimeoutError) else "cannot be reached"
             raise Unavailable(f"{self.server} {what}: {cause}") from error
         if answer.status != 200:

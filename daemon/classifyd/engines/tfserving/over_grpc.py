@@ -61,6 +61,7 @@ _FAILED = {
 # It may be the connection: another one is tried next.
 _BROKEN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
 _NO_ANSWER = re.compile(r"failed to connect|errors resolving|Stream removed|Socket closed|GOAWAY")
+_NO_GRPC = re.compile(r"failed to connect.*(Failed parsing HTTP/2|http1\.x server)")
 _PAGE = re.compile(r"Received http2 header with status: (\d+)")
 _TOO_LARGE = re.compile(r"(?i)message larger than max|message exceeds maximum size")  # C++ and Go, Java
 _AUTHORITY = "[0-9a-f]" * 8 + ".[0-9]*"
@@ -160,6 +161,8 @@ class GrpcTransport:
             return Unavailable(answered)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unavailable(f"{self.server} did not answer in time: {reason}")
+        if _NO_GRPC.match(told):
+            return self._strange(f"it speaks no gRPC ({reason}); REST is asked for with http://")
         if _NO_ANSWER.match(told):
             return Unavailable(f"{self.server} cannot be reached: {reason}")
         if code in _REFUSED:

@@ -90,7 +90,7 @@ def test_a_server_that_hangs_is_given_up_at_the_deadline_and_asked_on_another_co
     ("behave", "told"),
     [
         (lambda connection: connection.recv(65536), "cannot be reached"),
-        (lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "http1.x server"),
+        (lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "with http://"),
         (http2.replying(b""), "did not answer in time"),
     ],
     ids=["closed", "HTTP/1.1", "no answer"],
@@ -98,6 +98,18 @@ def test_a_server_that_hangs_is_given_up_at_the_deadline_and_asked_on_another_co
 def test_a_server_that_is_none_is_away(serve: Serve, connect: Connect, behave: Behaviour, told: str) -> None:
     with pytest.raises(Unavailable, match=told):
         connect(url=http2.url(serve(behave)), timeout=SHORT).probe()
+
+
+def test_the_port_of_rest_is_told(connect: Connect, server: ServingStandIn) -> None:
+    with pytest.raises(Unavailable, match=r"no gRPC .*REST is asked for with http://; check `url`"):
+        connect(url=server.url.replace("http:", "grpc:")).probe()
+
+
+@over_grpc
+def test_the_port_of_grpc_is_told(connect: Connect, server: ServingStandIn) -> None:
+    with pytest.raises(Unavailable, match="gRPC is asked for with grpc://; check `url`") as raised:
+        connect(url=server.url.replace("grpc:", "http:")).probe()
+    assert str(raised.value).isprintable()
 
 
 def test_a_server_that_says_nothing_at_all_is_given_up_at_the_deadline(

@@ -63,6 +63,12 @@ def test_what_is_no_address_refuses_the_start(url: str) -> None:
         TFServingClassifier(TFServingConfig("m", url))
 
 
+@pytest.mark.parametrize("suffix", ["/?key=s3cret", "#v1"])
+def test_what_is_not_sent_of_an_address_refuses_the_start(suffix: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"http://model:8501\) is not sent: leave it out"):
+        TFServingClassifier(TFServingConfig("m", f"http://me:s3cret@model:8501{suffix}"))
+
+
 def test_an_address_of_an_impossible_port_refuses_the_start_and_tells_no_password() -> None:
     with pytest.raises(
         ConfigurationError, match=r"http://127.0.0.1:99999, or its proxy, is no address"
