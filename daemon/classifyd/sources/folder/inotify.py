@@ -2,7 +2,7 @@
 
 Overridden, as read in watchdog 7.1: `InotifyWatchGroup.on_queue_overflow` only logs that events were lost;
 `_add_callback` swallows that watches have run out below the root; the daemon's own folder needs no watches;
-`_remove_watch_internally` takes it that each path had one watch only, and its error would end the watcher.
+a path keeps one watch and a watch one path, or folders that are moved and deleted end the thread that reads.
 
 What leaves a folder is not asked for: every claim would be an event, which three threads handle, and
 `InotifyMoveEventGrouper` would hold all others back for half a second, to see whether it arrives elsewhere. A
@@ -68,16 +68,12 @@ class _WatchGroup(InotifyWatchGroup):  # type: ignore[misc]
                 assert self.trouble is not None
                 self.trouble.exhausted()
             return
-        self._remove_watch_internally(watch)  # it may be known by the path that its folder was moved from
+        if watch in self._active_callbacks_by_watch:  # by the path that its folder was moved from
+            self._remove_watch_internally(watch)
+        if (other := self._active_callbacks_by_path.get(path)) is not None:
+            self._remove_callbacks([other])  # its folder was moved out: what closes there is not closed here
         self._active_callbacks_by_path[path] = watch
         self._active_callbacks_by_watch[watch] = path
-
-    def _remove_watch_internally(self, watch: int) -> None:
-        """As watchdog's, which fails where two folders had one path after each other, the first was moved out
-        of the inbox, and the second is deleted before it."""
-        path = self._active_callbacks_by_watch.pop(watch, None)
-        if path is not None and self._active_callbacks_by_path.get(path) == watch:
-            del self._active_callbacks_by_path[path]
 
     def _watch(self, path: bytes) -> int:
         """As `InotifyFD.add_callback`, without its warning where the folder is watched already: one that is

@@ -184,3 +184,21 @@ def test_a_folder_that_was_moved_out_and_made_again_may_be_deleted(
         (folder / "a").rmdir()
     written(hints, inbox / "1.jpg")
     assert watcher.broken is None
+
+
+@linux
+def test_what_happens_in_a_folder_that_was_moved_out_is_not_told_of_its_successor(
+    watcher: Watcher, hints: Hints, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is being written would be taken for closed."""
+    (inbox / "a").mkdir()
+    written(hints, inbox / "a" / "0.jpg", again=True)
+    (inbox / "a").rename(inbox.parent / "a")
+    (inbox / "a").mkdir()
+    written(hints, inbox / "a" / "1.jpg", again=True)
+    told: list[str] = []
+    closed = hints.closed
+    monkeypatch.setattr(hints, "closed", lambda path: (told.append(path), closed(path)))
+    (inbox.parent / "a" / "2.jpg").write_bytes(b"x")
+    written(hints, inbox / "a" / "3.jpg")
+    assert str(inbox / "a" / "2.jpg") not in told
