@@ -19,7 +19,11 @@ from verification.kit.serving.grpc_messages import MESSAGES
 from verification.kit.serving.protocol import INPUT, SIGNATURE
 
 _THREADS = 4
-_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.so_reuseport", 0),  # a port that another one has is refused, not shared
+)
 _FLOAT, _STRING = 1, 7
 _AVAILABLE = 30
 
