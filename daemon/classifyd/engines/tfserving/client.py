@@ -162,8 +162,11 @@ def _address(url: Url) -> tuple[str, int]:
 
 
 def _host(url: Url) -> str:
-    """As it stands in the field Host: a port is named where it is not the scheme's own."""
+    """As it stands in the field Host: a port is named where it is not the scheme's own, a zone of IPv6, which
+    says something here alone (RFC 6874), is not."""
     host, port = url.host or "", url.port
+    if host.startswith("[") and "%" in host:
+        host = host.partition("%")[0] + "]"
     return host if port in (None, port_by_scheme[url.scheme or "http"]) else f"{host}:{port}"
 
 

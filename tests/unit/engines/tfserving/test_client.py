@@ -62,6 +62,7 @@ def test_it_asks_as_servers_expect(serve: Serve, opened: Open) -> None:
         ("http://localhost", "localhost"),
         ("http://localhost:80", "localhost"),
         ("http://[::1]:8501", "[::1]:8501"),
+        ("http://[fe80::1%25eth0]:8501", "[fe80::1]:8501"),
         ("http://user:secret@Model.invalid:8501", "model.invalid:8501"),
         ("http://bücher.invalid", "xn--bcher-kva.invalid"),
     ],
