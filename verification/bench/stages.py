@@ -47,7 +47,7 @@ STAGES: Mapping[str, Sequence[str]] = {
         f"{_ENGINE}/tfserving/rest.py",
         f"{_ENGINE}/ranking.py",
     ),
-    "ask": (f"{_ENGINE}/tfserving/", "requests/", "urllib3/", "http/client.py"),
+    "ask": (f"{_ENGINE}/tfserving/", "urllib3/", "http/client.py", "ssl.py", "grpc/"),
     "trial": ("classifyd/pipeline/model.py", "classifyd/pipeline/trial.py"),
     "outbox": ("classifyd/core/messages.py", "classifyd/core/documents.py"),
     "publish": ("classifyd/pipeline/relay.py", "classifyd/publish/", "kafka/"),

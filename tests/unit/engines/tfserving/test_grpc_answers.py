@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from classifyd.core.errors import ClassifierError, Failed, Oversized, Refused, Unavailable
-from classifyd.core.values import Prediction
 from classifyd.engines.onnx import OnnxClassifier
 from classifyd.engines.tfserving import TFServingClassifier
 from tests.unit.engines.tfserving import http2
@@ -62,16 +61,6 @@ def test_an_error_is_an_outage_unless_it_may_concern_a_picture(
 
 
 @pytest.mark.parametrize("kind", ["status", "metadata"])
-@pytest.mark.parametrize("code", [400, 404, 500, 503])
-def test_no_picture_is_to_blame_for_an_error_before_it_is_sent(
-    classifier: TFServingClassifier, server: ServingStandIn, kind: str, code: int
-) -> None:
-    server.script(faults.status(code, "no"), kind=kind)
-    with pytest.raises(Unavailable, match=": no"):
-        classifier.classify([RED])
-
-
-@pytest.mark.parametrize("kind", ["status", "metadata"])
 @pytest.mark.parametrize("body", [b"", b"\x08\x01", b"\x0a\xff", b"<html>", b"\x0a\x02\x0a\x01"])
 def test_a_description_of_another_kind_is_an_outage(
     classifier: TFServingClassifier, server: ServingStandIn, kind: str, body: bytes
@@ -101,32 +90,6 @@ def test_numbers_that_do_not_fit_speak_of_the_model(
     server.script(faults.body(answer.SerializeToString()))
     with pytest.raises(meaning):
         classifier.classify([RED, GREEN])
-
-
-def test_a_picture_of_nan_fails_alone(classifier: TFServingClassifier, server: ServingStandIn) -> None:
-    server.script(faults.not_a_number(1))
-    red, green = classifier.classify([RED, GREEN])
-    assert isinstance(red, Prediction)
-    assert isinstance(green, Failed)
-
-
-def test_one_bad_picture_fails_its_batch_and_only_that(
-    classifier: TFServingClassifier, server: ServingStandIn
-) -> None:
-    server.script(faults.on_picture(GREEN.sha256 or "", faults.status(400, "Invalid JPEG data")))
-    with pytest.raises(Refused):
-        classifier.classify([RED, GREEN])
-    assert labels_of(classifier, RED) == ["red"]
-
-
-def test_a_batch_that_is_too_large_is_refused_with_the_servers_words(
-    connect: Connect, behind: OnnxClassifier
-) -> None:
-    with GrpcStandIn({"colours": behind}, max_batch=2) as small:
-        classifier = connect(url=small.url)
-        with pytest.raises(Refused, match="Task size 3 is larger than maximum input batch size 2"):
-            classifier.classify([RED, RED, RED])
-        assert labels_of(classifier, RED, RED) == ["red", "red"]
 
 
 def test_a_request_that_is_too_long_for_somebody_before_the_model_is_no_word_against_a_picture(
