@@ -280,7 +280,7 @@ class LaneInlet:
         if self._lane is not Lane.BULK:
             return self._intake.reserve(self._lane, size, timeout)
         if self._intake.expects_requests:
-            self._intake.step_aside()
+            self._intake.step_aside()  # which is rested from as well: without it too many threads are at work
             if rest := self._pace.rest(time.monotonic()):
                 time.sleep(rest)
         reserved = self._intake.reserve(self._lane, size, timeout)
