@@ -56,6 +56,8 @@ class Daemon:
         self._given_up = False
         self._seconds = 0.0
         self._unpublished: int | None = 0
+        self.left_running = False
+        """Whether threads are still at work that did not stop in time."""
 
     def run(self, on_tick: Callable[[Progress], None] | None = None) -> int:
         """Works until SIGTERM or SIGINT, until a part dies, or (with `once`) until all is worked off or
@@ -148,7 +150,8 @@ class Daemon:
             self._unpublished = self._count_unpublished()
             reached(Point.RELAY_ENDED)
         self._end([assembly.housekeeping, assembly.recorder], deadline)
-        if self._supervisor.join(assembly.services, deadline):
+        self.left_running = not self._supervisor.join(assembly.services, deadline)
+        if not self.left_running:
             assembly.close()
             reached(Point.DATABASE_CLOSED)
         self._seconds = time.monotonic() - self._started

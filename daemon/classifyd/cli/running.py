@@ -1,5 +1,8 @@
 """Runs the daemon for a person at a terminal, or for a log."""
 
+import os
+import sys
+
 import typer
 from rich.console import Console
 
@@ -21,11 +24,23 @@ def run_daemon(settings: Settings, once: bool) -> int:
     console = Console(stderr=True, highlight=False)
     interactive = console.is_terminal and not console.is_dumb_terminal
     if interactive and settings.log.format != "json":
-        return _on_terminal(settings, once, console)
-    return _in_background(settings, once)
+        daemon, code = _on_terminal(settings, once, console)
+    else:
+        daemon, code = _in_background(settings, once)
+    if daemon.left_running:
+        _leave(code)
+    return code
 
 
-def _on_terminal(settings: Settings, once: bool, console: Console) -> int:
+def _leave(code: int) -> None:
+    """Ends the process without ending the interpreter first, which threads that are at work in a library do
+    not survive: uvloop's was a segmentation fault."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _on_terminal(settings: Settings, once: bool, console: Console) -> tuple[Daemon, int]:
     with Display(console, bar=once) as display:
         logs.configure(settings.log.level, settings.log.format, display.stream)
         daemon, hints = _start(settings, once)
@@ -34,10 +49,10 @@ def _on_terminal(settings: Settings, once: bool, console: Console) -> int:
         code = daemon.run(display.show)
     if once:
         console.print("\n".join(daemon.summary()), markup=False, soft_wrap=True)
-    return code
+    return daemon, code
 
 
-def _in_background(settings: Settings, once: bool) -> int:
+def _in_background(settings: Settings, once: bool) -> tuple[Daemon, int]:
     logs.configure(settings.log.level, settings.log.format)
     daemon, hints = _start(settings, once)
     for hint in hints:
@@ -45,7 +60,7 @@ def _in_background(settings: Settings, once: bool) -> int:
     code = daemon.run(None)
     if once:
         typer.echo("\n".join(daemon.summary()))
-    return code
+    return daemon, code
 
 
 def _start(settings: Settings, once: bool) -> tuple[Daemon, list[str]]:

@@ -12,6 +12,7 @@ class FakeDaemon:
 
     made: list
     ends = 0
+    left_running = False
 
     def __init__(self, settings, once, serve):
         type(self).made.append((settings, once, serve))
@@ -171,3 +172,20 @@ def test_a_terminal_shows_a_bar_and_a_summary_for_once(classifyd, daemon, termin
 def test_a_terminal_gets_json_where_it_is_asked_for(classifyd, daemon, terminal, monkeypatch):
     monkeypatch.setenv("CLASSIFYD_LOG__FORMAT", "json")
     assert "ten classes" in hints(classifyd("run").err)[-1]
+
+
+@pytest.mark.parametrize("options", [("run",), ("run", "--once")], ids=" ".join)
+def test_where_threads_are_left_the_process_ends_without_the_interpreter(
+    classifyd, daemon, monkeypatch, options
+):
+    class Left(BaseException):
+        """`os._exit` does not return."""
+
+    def leave(code):
+        raise Left(code)
+
+    monkeypatch.setattr(daemon, "left_running", True)
+    monkeypatch.setattr(daemon, "ends", 1)
+    monkeypatch.setattr("classifyd.cli.running.os._exit", leave)
+    with pytest.raises(Left, match="1"):
+        classifyd(*options)
