@@ -22,9 +22,9 @@ _CONNECTIONS = 16  # kept alive; more may be open at once
 _REFUSED = 400
 _TOO_LARGE = 413  # a proxy's word
 _FAILED = {500, 501}
-_LONGEST_REASON = 300
+LONGEST_REASON = 300
 _LONGEST_SHOWN = 50
-_LONGEST_ANSWER = 128 * 2**20
+LONGEST_ANSWER = 128 * 2**20
 
 
 class NotLoaded(Unavailable):
@@ -62,7 +62,7 @@ class ServingApi:
         try:
             return {int(entry["version"]): entry["state"] for entry in answer["model_version_status"]}
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise self._strange(f"its status is no list of versions ({error!r})") from error
+            raise strange(self.server, f"its status is no list of versions ({error!r})") from error
 
     def metadata(self, version: int) -> Mapping[str, Any]:
         """What the version says of its signatures. Raises Unavailable."""
@@ -76,7 +76,7 @@ class ServingApi:
         answer = self._ask(f"{self._model}/versions/{version}:predict", body)
         rows = answer.get("predictions")
         if not isinstance(rows, list):
-            raise self._strange("its answer has no list of predictions")
+            raise strange(self.server, "its answer has no list of predictions")
         return rows
 
     def close(self) -> None:
@@ -92,25 +92,25 @@ class ServingApi:
     def _ask(self, path: str, body: Sequence[bytes] | None = None) -> dict[str, Any]:
         try:
             if body is None:
-                answer = self._client.get(path, _LONGEST_ANSWER)
+                answer = self._client.get(path, LONGEST_ANSWER)
             else:
-                answer = self._client.post(path, body, _LONGEST_ANSWER)
+                answer = self._client.post(path, body, LONGEST_ANSWER)
         except ERRORS as error:
             cause = _root(error)
             if type(cause) is BadStatusLine:
                 said = str(cause)[:_LONGEST_SHOWN]
-                raise self._strange(
-                    f"it speaks no HTTP ({said!r}); gRPC is asked for with grpc://"
+                raise strange(
+                    self.server, f"it speaks no HTTP ({said!r}); gRPC is asked for with grpc://"
                 ) from error
             what = "did not answer in time" if isinstance(cause, TimeoutError) else "cannot be reached"
             raise Unavailable(f"{self.server} {what}: {cause}") from error
         if answer.status != 200:
             raise self._error(answer)
-        if len(answer.content) > _LONGEST_ANSWER:
-            raise self._strange(f"its answer has more than {_LONGEST_ANSWER} bytes")
+        if len(answer.content) > LONGEST_ANSWER:
+            raise strange(self.server, f"its answer has more than {LONGEST_ANSWER} bytes")
         document = _parsed(answer.content)
         if not isinstance(document, dict):
-            raise self._strange("its answer is no JSON object")
+            raise strange(self.server, "its answer is no JSON object")
         return document
 
     def _error(self, answer: Answer) -> Unavailable | Refused | Failed:
@@ -126,8 +126,10 @@ class ServingApi:
             return NotLoaded(f"{told} (is the model loaded there, and its name right?)")
         return Unavailable(told, _retry_after(answer))
 
-    def _strange(self, what: str) -> Unavailable:
-        return Unavailable(f"{self.server} does not answer like TensorFlow Serving: {what}; check `url`")
+
+def strange(server: str, what: str) -> Unavailable:
+    """What speaks there is no TensorFlow Serving, or not as it is asked, for this reason."""
+    return Unavailable(f"{server} does not answer like TensorFlow Serving: {what}; check `url`")
 
 
 def _parsed(content: bytes) -> Any:
@@ -149,8 +151,8 @@ def _own_words(content: bytes) -> str | None:
 
 
 def _reason(content: bytes) -> str:
-    text = _own_words(content) or content[:_LONGEST_REASON].decode("utf-8", "replace")
-    return " ".join(text.split())[:_LONGEST_REASON]
+    text = _own_words(content) or content[:LONGEST_REASON].decode("utf-8", "replace")
+    return " ".join(text.split())[:LONGEST_REASON]
 
 
 def _retry_after(answer: Answer) -> float | None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from classifyd.core.errors import ClassifierError, ConfigurationError, Failed, Oversized, Refused, Unavailable
 from classifyd.engines.tfserving import messages
-from classifyd.engines.tfserving.api import NotLoaded
+from classifyd.engines.tfserving.api import LONGEST_ANSWER, LONGEST_REASON, NotLoaded, strange
 from classifyd.engines.tfserving.deadline import remaining
 from classifyd.engines.tfserving.signature import Signature
 from classifyd.engines.tfserving.wire import Malformed
@@ -37,10 +37,8 @@ _STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 _METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
-_LONGEST_REASON = 300
-_LONGEST_ANSWER = 128 * 2**20
 _OPTIONS = (
-    ("grpc.max_receive_message_length", _LONGEST_ANSWER),
+    ("grpc.max_receive_message_length", LONGEST_ANSWER),
     ("grpc.max_send_message_length", -1),  # `max_batch_bytes` bounds it
     ("grpc.enable_http_proxy", 0),  # the environment's
     ("grpc.use_local_subchannel_pool", 1),  # a channel made anew shall not find the connection that failed
@@ -120,7 +118,7 @@ class GrpcTransport:
         try:
             return read(answer or b"")
         except Malformed as error:
-            raise self._strange(str(error)) from error
+            raise strange(self.server, str(error)) from error
 
     def _ask(self, method: str, request: bytes) -> bytes | None:
         try:
@@ -150,11 +148,11 @@ class GrpcTransport:
         return grpc.secure_channel(self._target, self._credentials, _OPTIONS)
 
     def _meaning(self, code: grpc.StatusCode, told: str) -> ClassifierError:
-        reason = told[:_LONGEST_REASON]
+        reason = told[:LONGEST_REASON]
         answered = f"{self.server} answered {code.name}: {reason}"
         page = _PAGE.match(told)
         if _OWN_LIMIT in told:
-            return self._strange(f"its answer has more than {_LONGEST_ANSWER} bytes")
+            return strange(self.server, f"its answer has more than {LONGEST_ANSWER} bytes")
         if _TOO_LARGE.search(told) or (page and page[1] == "413"):
             return Oversized(f"{answered} (a proxy's limit? raise it, or lower max_batch_bytes)")
         if page:
@@ -162,7 +160,7 @@ class GrpcTransport:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unavailable(f"{self.server} did not answer in time: {reason}")
         if _NO_GRPC.match(told):
-            return self._strange(f"it speaks no gRPC ({reason}); REST is asked for with http://")
+            return strange(self.server, f"it speaks no gRPC ({reason}); REST is asked for with http://")
         if _NO_ANSWER.match(told):
             return Unavailable(f"{self.server} cannot be reached: {reason}")
         if code in _REFUSED:
@@ -172,9 +170,6 @@ class GrpcTransport:
         if code is grpc.StatusCode.NOT_FOUND:
             return NotLoaded(f"{answered} (is the model loaded there, and its name right?)")
         return Unavailable(answered)
-
-    def _strange(self, what: str) -> Unavailable:
-        return Unavailable(f"{self.server} does not answer like TensorFlow Serving: {what}; check `url`")
 
 
 def _target(url: str) -> str | None:

@@ -37,7 +37,7 @@ def test_a_connection_is_kept(classifier: TFServingClassifier, server: ServingSt
 def test_an_endless_answer_is_not_kept_in_memory(
     classifier: TFServingClassifier, server: ServingStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "_LONGEST_ANSWER", 2000)
+    monkeypatch.setattr(api, "LONGEST_ANSWER", 2000)
     assert classifier.probe().version == "1"
     server.script(faults.body(b" " * 2001))
     with pytest.raises(Unavailable, match="more than 2000 bytes"):
