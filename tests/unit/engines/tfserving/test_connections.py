@@ -7,7 +7,7 @@ import pytest
 from classifyd.core.errors import Unavailable
 from classifyd.engines.onnx import OnnxClassifier
 from classifyd.engines.tfserving import TFServingClassifier, api
-from tests.unit.engines.tfserving.asking import RED, Connect, labels_of
+from tests.unit.engines.tfserving.asking import RED, Connect, each_transport, labels_of
 from verification.kit.serving import ServingStandIn, faults
 
 SHORT = 0.4  # seconds: long enough for the stand-in, short enough to wait for
@@ -46,6 +46,7 @@ def test_an_endless_answer_is_not_kept_in_memory(
     assert labels_of(classifier) == ["red", "green"]
 
 
+@each_transport
 def test_a_kept_connection_that_the_server_closed_is_opened_again(
     classifier: TFServingClassifier, server: ServingStandIn
 ) -> None:

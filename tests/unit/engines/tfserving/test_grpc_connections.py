@@ -62,16 +62,6 @@ def test_an_answer_that_the_connection_may_have_caused_is_not_waited_for_on_it_a
 
 
 @over_grpc
-def test_a_kept_connection_that_the_server_closed_is_opened_again(
-    classifier: TFServingClassifier, server: ServingStandIn
-) -> None:
-    assert labels_of(classifier) == ["red", "green"]
-    server.stop()
-    server.start()
-    assert labels_of(classifier) == ["red", "green"]
-
-
-@over_grpc
 @pytest.mark.parametrize("kind", ["predict", "status", "metadata"])
 def test_a_server_that_hangs_is_given_up_at_the_deadline_and_asked_on_another_connection(
     connect: Connect, server: ServingStandIn, kind: str
